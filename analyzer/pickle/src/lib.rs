@@ -1,0 +1,1 @@
+//! The pickle format: opcode table, reader, writer, disassembler.

@@ -1,0 +1,1 @@
+//! Judges pickles against a policy by abstract interpretation, without running them.

@@ -1,0 +1,1 @@
+//! The curated corpus: seeds, gadgets, records and regressions, as data.

@@ -1,0 +1,3 @@
+//! The `assay` binary: one file per subcommand.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Runs campaigns: scheduling, feedback, store and report.

@@ -1,0 +1,1 @@
+//! Compares judgements with observations; buckets, minimises and explains discrepancies.

@@ -1,0 +1,1 @@
+//! Grammar-aware generation and mutation of pickles.

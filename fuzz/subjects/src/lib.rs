@@ -1,0 +1,1 @@
+//! Analysers under test behind one trait: ours and third parties'.
