@@ -49,7 +49,9 @@ impl Engine {
 }
 
 /// `encoding` of `pickle.load`: how 8-bit strings of Python 2 are decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// `"ASCII"`, CPython's default.

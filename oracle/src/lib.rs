@@ -4,8 +4,18 @@
 //! This crate finds interpreters, keeps workers alive and turns what they report into
 //! [`Observation`]s. It must know nothing of any analyser or policy: it is the other witness.
 
+mod config;
 mod engine;
+mod error;
 mod observation;
+mod oracle;
+mod python;
 
+pub use config::{Limits, OracleConfig, Refused};
 pub use engine::{Encoding, Engine, Mode, Run};
-pub use observation::{Effect, EffectKind, Observation, Outcome, TouchKind, Touched};
+pub use error::{Error, Result};
+pub use observation::{
+    DenyObservation, Effect, EffectKind, Observation, Outcome, Resolved, TouchKind, Touched,
+};
+pub use oracle::Oracle;
+pub use python::{Python, discover};

@@ -123,3 +123,30 @@ pub struct Observation {
 fn yes() -> bool {
     true
 }
+
+/// A global that a load in the deny tier asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The module, in Python 3's spelling.
+    pub module: String,
+    /// The name, possibly dotted.
+    pub name: String,
+    /// Whether it was on the allow list, and so resolved for real.
+    pub allowed: bool,
+}
+
+/// What one load in the deny tier was seen to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenyObservation {
+    /// How the load ended.
+    pub outcome: Outcome,
+    /// The exception's class.
+    pub exception: Option<String>,
+    /// Every global asked for, each once, in order.
+    pub resolved: Vec<Resolved>,
+    /// How often `persistent_load` was asked.
+    pub persistent: u32,
+    /// False if there were more globals than fit.
+    #[serde(default = "yes")]
+    pub complete: bool,
+}
