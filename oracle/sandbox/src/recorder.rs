@@ -1,0 +1,123 @@
+//! The recorder: hears of each denied call, notes it, and answers `EPERM`.
+//!
+//! It must never answer anything else: a call let through here would be judged by what the
+//! caller's memory said a moment ago.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use crate::{Error, Result, sys, syscall_name};
+
+/// A denied call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Who called, as the zygote numbers its children.
+    pub pid: u32,
+    /// The call's number, see [`syscall_name`].
+    pub number: i64,
+    /// Its six arguments as they were in the registers; those the call does not have are
+    /// chance.
+    pub arguments: [u64; 6],
+}
+
+impl Denied {
+    /// The call's name, or `syscall` if it has none here.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        syscall_name(self.number).unwrap_or("syscall")
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, ..] = self.arguments;
+        write!(f, "{}[{}]({a:#x}, {b:#x}, {c:#x}, …)", self.name(), self.number)
+    }
+}
+
+/// The receiving end of denied calls; its descriptor is readable when one waits.
+#[derive(Debug)]
+pub struct Recorder {
+    listener: OwnedFd,
+}
+
+impl Recorder {
+    pub(crate) fn new(listener: OwnedFd) -> Self {
+        // From Linux 6.6 on: wake the zygote on the caller's processor and the caller when it
+        // is answered. They only ever take turns, so this saves most of the latency.
+        const SYNC_WAKE_UP: u64 = 1;
+        // SAFETY: the request takes its flag by value. Older kernels refuse it, which is fine.
+        unsafe {
+            libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
+        }
+        Self { listener }
+    }
+
+    /// Notes and answers every call that waits now; returns how many. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the listener fails, which means that the worker is lost.
+    pub fn serve(&self, mut note: impl FnMut(Denied)) -> Result<usize> {
+        let mut served = 0;
+        while self.waiting().map_err(Error::zygote("poll of the listener"))? {
+            match self.receive() {
+                Ok((id, denied)) => {
+                    note(denied);
+                    self.answer(id).map_err(Error::zygote("answer to a denied call"))?;
+                    served += 1;
+                }
+                // The caller died in the meantime, or a signal came.
+                Err(error) if gone(&error) => {}
+                Err(error) => return Err(Error::zygote("reading of a denied call")(error)),
+            }
+        }
+        Ok(served)
+    }
+
+    fn waiting(&self) -> io::Result<bool> {
+        let mut fds =
+            [libc::pollfd { fd: self.listener.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        sys::poll(&mut fds, 0)?;
+        Ok(fds[0].revents & libc::POLLIN != 0)
+    }
+
+    fn receive(&self) -> io::Result<(u64, Denied)> {
+        // SAFETY: all zeroes is a value of this plain struct, and the one the kernel asks for.
+        let mut heard: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+        // SAFETY: the listener is a seccomp listener, and the struct the one it fills.
+        sys::check(unsafe {
+            libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut heard)
+        })?;
+        let denied =
+            Denied { pid: heard.pid, number: heard.data.nr.into(), arguments: heard.data.args };
+        Ok((heard.id, denied))
+    }
+
+    fn answer(&self, id: u64) -> io::Result<()> {
+        let answer = libc::seccomp_notif_resp { id, val: 0, error: -libc::EPERM, flags: 0 };
+        // SAFETY: the listener is a seccomp listener, and the struct the one it reads.
+        let sent = sys::check(unsafe {
+            libc::ioctl(
+                self.listener.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_SEND,
+                &raw const answer,
+            )
+        });
+        match sent {
+            Err(error) if !gone(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Recorder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+fn gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR))
+}

@@ -1,0 +1,2 @@
+//! Placeholder until the scenarios are in.
+fn main() {}
