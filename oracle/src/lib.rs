@@ -9,7 +9,12 @@ mod engine;
 mod error;
 mod observation;
 mod oracle;
+#[allow(dead_code, reason = "half of it is the worker's")]
+mod protocol;
 mod python;
+mod records;
+mod shared;
+mod worker;
 
 pub use config::{Limits, OracleConfig, Refused};
 pub use engine::{Encoding, Engine, Mode, Run};

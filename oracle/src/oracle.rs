@@ -1,10 +1,27 @@
 //! The pool: one worker per interpreter and tier, started when first needed and replaced when lost.
 
-use crate::{DenyObservation, Error, Observation, OracleConfig, Python, Result, Run};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::protocol::MAX_PICKLE;
+use crate::records;
+use crate::worker::{Loss, Reply, Tier, Worker};
+use crate::{
+    DenyObservation, Error, Observation, OracleConfig, Outcome, Python, Refused, Result, Run,
+};
+
+/// Pickles after which a deny worker is replaced: what allowed callables leave behind in its
+/// interpreter must not pile up. Starting one costs as much as some thousand pickles.
+const RECYCLE_AFTER: u64 = 200_000;
+
+/// What the supervisor waits beyond the worker's own time limit before it calls the worker lost.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Loads pickles in sandboxed CPythons. One per thread.
 pub struct Oracle {
     config: OracleConfig,
+    deny: Vec<Option<Worker>>,
+    full: Vec<Option<Worker>>,
 }
 
 impl Oracle {
@@ -13,7 +30,14 @@ impl Oracle {
         if config.pythons.is_empty() {
             return Err(Error::NoPython);
         }
-        Ok(Self { config })
+        // What the system offers does not change while we run, and asking takes a dozen forks.
+        static SANDBOX: OnceLock<Result<(), String>> = OnceLock::new();
+        SANDBOX
+            .get_or_init(|| assay_sandbox::check().map_err(|error| error.to_string()))
+            .clone()
+            .map_err(Error::Sandbox)?;
+        let none = || config.pythons.iter().map(|_| None).collect();
+        Ok(Self { deny: none(), full: none(), config })
     }
 
     /// The interpreters, in the order of their indices.
@@ -21,15 +45,29 @@ impl Oracle {
         &self.config.pythons
     }
 
+    /// How it was set up.
+    pub fn config(&self) -> &OracleConfig {
+        &self.config
+    }
+
+    /// Changes what the deny tier lets through; its workers start anew.
+    pub fn set_allow(&mut self, allow: Vec<(String, String)>, refused: Refused) {
+        self.config.allow = allow;
+        self.config.refused = refused;
+        self.deny.iter_mut().for_each(|worker| *worker = None);
+    }
+
     /// Loads each pickle of the batch with every global refused but the allowed ones. Quick, and
     /// a filter only: one worker loads the whole batch.
     pub fn deny(
         &mut self,
-        _python: usize,
-        _run: Run,
-        _batch: &[&[u8]],
+        python: usize,
+        run: Run,
+        batch: &[&[u8]],
     ) -> Result<Vec<DenyObservation>> {
-        Err(Error::Sandbox("the workers are not built yet".into()))
+        let patience = self.config.limits.timeout;
+        let lost = |Loss(outcome): Loss| records::deny_without_record(outcome, None);
+        self.drive(python, Tier::Deny, run, batch, patience, records::deny, lost)
     }
 
     /// Loads the pickle for real, alone in a fresh process, with everything traced.
@@ -41,10 +79,87 @@ impl Oracle {
     /// As [`full`](Self::full) for each pickle: a process each, one round trip for all.
     pub fn full_batch(
         &mut self,
-        _python: usize,
-        _run: Run,
-        _pickles: &[&[u8]],
+        python: usize,
+        run: Run,
+        pickles: &[&[u8]],
     ) -> Result<Vec<Observation>> {
-        Err(Error::Sandbox("the workers are not built yet".into()))
+        let version = self.python(python)?.version.clone();
+        let patience = self.config.limits.timeout * 2 + GRACE;
+        // The zygote runs nothing untrusted: whatever ended it, it was not this pickle's load.
+        let lost =
+            |_: Loss| records::full_without_record(&version, run.engine, "the worker was lost");
+        let parse = |bytes: &[u8]| records::full(bytes, &version, run.engine);
+        self.drive(python, Tier::Full, run, pickles, patience, parse, lost)
+    }
+
+    fn python(&self, index: usize) -> Result<&Python> {
+        let count = self.config.pythons.len();
+        self.config.pythons.get(index).ok_or(Error::NoSuchPython { index, count })
+    }
+
+    /// Has the pickles loaded, whatever becomes of the workers: one observation for each.
+    #[allow(clippy::too_many_arguments, reason = "the two tiers differ in just these")]
+    fn drive<T>(
+        &mut self,
+        python: usize,
+        tier: Tier,
+        run: Run,
+        pickles: &[&[u8]],
+        patience: Duration,
+        parse: impl Fn(&[u8]) -> T,
+        lost: impl Fn(Loss) -> T,
+    ) -> Result<Vec<T>> {
+        let mut out = Vec::with_capacity(pickles.len());
+        while out.len() < pickles.len() {
+            let rest = &pickles[out.len()..];
+            let fitting = rest.iter().position(|p| p.len() > MAX_PICKLE).unwrap_or(rest.len());
+            if fitting == 0 {
+                out.push(lost(Loss(Outcome::Sandbox)));
+                continue;
+            }
+            let reply = self.worker(python, tier)?.run(run, &rest[..fitting], patience)?;
+            let Reply { records, done, loss } = reply;
+            let mut reader = crate::protocol::Reader::new(&records);
+            let before = out.len();
+            while out.len() - before < done {
+                let Some(record) = reader.bytes() else { break };
+                out.push(parse(record));
+            }
+            let garbled = out.len() - before < done;
+            if loss.is_some() || garbled {
+                *self.slot(python, tier) = None;
+            }
+            if let Some(loss) = loss {
+                out.push(lost(loss));
+            } else if garbled || done == 0 {
+                // Never wait for a worker that makes no progress.
+                *self.slot(python, tier) = None;
+                out.push(lost(Loss(Outcome::Sandbox)));
+            }
+        }
+        out.truncate(pickles.len());
+        Ok(out)
+    }
+
+    fn slot(&mut self, python: usize, tier: Tier) -> &mut Option<Worker> {
+        match tier {
+            Tier::Deny => &mut self.deny[python],
+            Tier::Full => &mut self.full[python],
+        }
+    }
+
+    /// A living worker.
+    fn worker(&mut self, python: usize, tier: Tier) -> Result<&mut Worker> {
+        self.python(python)?;
+        let slot = self.slot(python, tier);
+        let worn = |worker: &Worker| tier == Tier::Deny && worker.served >= RECYCLE_AFTER;
+        if slot.as_mut().is_some_and(|worker| worn(worker) || !worker.alive()) {
+            *slot = None;
+        }
+        if slot.is_none() {
+            let worker = Worker::start(&self.config.pythons[python], tier, &self.config)?;
+            *self.slot(python, tier) = Some(worker);
+        }
+        Ok(self.slot(python, tier).as_mut().expect("just filled"))
     }
 }

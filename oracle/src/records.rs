@@ -1,0 +1,171 @@
+//! Records of the worker, parsed into observations. A child under a hostile pickle writes the
+//! trace itself, so no byte of it is trusted: what cannot be read ends the trace.
+
+use crate::protocol::{self, Reader, outcome, tag};
+use crate::{
+    DenyObservation, Effect, EffectKind, Engine, Observation, Outcome, Resolved, TouchKind, Touched,
+};
+
+/// A record of the deny tier.
+pub(crate) fn deny(bytes: &[u8]) -> DenyObservation {
+    let garbled = || deny_without_record(Outcome::Sandbox, Some("the record was garbled"));
+    parse_deny(bytes).unwrap_or_else(garbled)
+}
+
+fn parse_deny(bytes: &[u8]) -> Option<DenyObservation> {
+    let mut r = Reader::new(bytes);
+    let outcome = outcome_of(r.u8()?)?;
+    let complete = r.u8()? == 1;
+    let persistent = r.u32()?;
+    let exception = r.optional_string()?;
+    let mut resolved = Vec::new();
+    while !r.is_empty() {
+        let (module, name) = (r.string()?, r.string()?);
+        resolved.push(Resolved { module, name, allowed: r.u8()? == 1 });
+    }
+    Some(DenyObservation { outcome, exception, resolved, persistent, complete })
+}
+
+/// For a pickle of which nothing came back.
+pub(crate) fn deny_without_record(outcome: Outcome, why: Option<&str>) -> DenyObservation {
+    DenyObservation {
+        outcome,
+        exception: why.map(str::to_owned),
+        resolved: Vec::new(),
+        persistent: 0,
+        complete: false,
+    }
+}
+
+/// A record of the full tier: how the process ended, and the trace it left.
+pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Observation {
+    let mut observation = full_without_record(python, engine, "the record was garbled");
+    let parsed = parse_full(bytes, &mut observation);
+    if parsed.is_none() {
+        observation.complete = false;
+    }
+    observation
+}
+
+/// For a pickle of which nothing came back.
+pub(crate) fn full_without_record(python: &str, engine: Engine, why: &str) -> Observation {
+    Observation {
+        python: python.to_owned(),
+        engine,
+        outcome: Outcome::Sandbox,
+        exception: Some(why.to_owned()),
+        touched: Vec::new(),
+        effects: Vec::new(),
+        result: None,
+        stderr: String::new(),
+        time_us: 0,
+        complete: false,
+    }
+}
+
+fn parse_full(bytes: &[u8], o: &mut Observation) -> Option<()> {
+    let mut r = Reader::new(bytes);
+    let ended = outcome_of(r.u8()?)?;
+    let detail = r.optional_string()?;
+    o.time_us = r.u64()?;
+    o.stderr = r.string()?;
+    let syscalls = r.u32()?;
+    let mut kernel = Vec::new();
+    for _ in 0..syscalls {
+        let kind = effect_kind(r.u8()?)?;
+        kernel.push(Effect { kind, detail: r.string()? });
+    }
+    o.complete = true;
+    o.exception = None;
+    let mut end = None;
+    let whole = parse_trace(r.bytes()?, o, &mut end);
+    o.effects.extend(kernel.into_iter().filter(|e| e.kind != EffectKind::Import));
+    match end {
+        Some((outcome, exception, result, time_us)) if ended == Outcome::Loaded => {
+            o.outcome = outcome;
+            o.exception = exception;
+            o.result = result;
+            o.time_us = time_us;
+        }
+        _ => {
+            o.outcome = ended;
+            o.exception = detail;
+        }
+    }
+    whole
+}
+
+type End = (Outcome, Option<String>, Option<String>, u64);
+
+fn parse_trace(bytes: &[u8], o: &mut Observation, end: &mut Option<End>) -> Option<()> {
+    let mut r = Reader::new(bytes);
+    while !r.is_empty() {
+        match r.u8()? {
+            tag::TOUCH => {
+                let kind = touch_kind(r.u8()?)?;
+                let by = r.u32()?;
+                let offset = r.u64()?;
+                let name = r.string()?;
+                let args = r.optional_string()?;
+                let opcode_offset = (offset != u64::MAX).then_some(offset);
+                let by = (by != u32::MAX).then_some(by);
+                o.touched.push(Touched { kind, name, opcode_offset, args, by });
+            }
+            tag::EFFECT => {
+                let kind = effect_kind(r.u8()?)?;
+                o.effects.push(Effect { kind, detail: r.string()? });
+            }
+            tag::END => {
+                let outcome = outcome_of(r.u8()?)?;
+                *end = Some((outcome, r.optional_string()?, r.optional_string()?, r.u64()?));
+            }
+            tag::INCOMPLETE => {
+                o.complete = false;
+                let _reason = r.string()?;
+            }
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+fn outcome_of(number: u8) -> Option<Outcome> {
+    Some(match number {
+        outcome::LOADED => Outcome::Loaded,
+        outcome::RAISED => Outcome::Raised,
+        outcome::SIGNALED => Outcome::Signaled,
+        outcome::TIMEOUT => Outcome::Timeout,
+        outcome::OOM => Outcome::Oom,
+        outcome::SANDBOX => Outcome::Sandbox,
+        _ => return None,
+    })
+}
+
+fn touch_kind(number: u8) -> Option<TouchKind> {
+    Some(match number {
+        protocol::touch::RESOLVE => TouchKind::Resolve,
+        protocol::touch::CALL => TouchKind::Call,
+        protocol::touch::IMPORT => TouchKind::Import,
+        protocol::touch::METHOD => TouchKind::Method,
+        protocol::touch::SETATTR => TouchKind::Setattr,
+        protocol::touch::PERSISTENT => TouchKind::Persistent,
+        _ => return None,
+    })
+}
+
+fn effect_kind(number: u8) -> Option<EffectKind> {
+    use protocol::effect;
+    Some(match number {
+        effect::EXEC => EffectKind::Exec,
+        effect::CODE => EffectKind::Code,
+        effect::PROCESS => EffectKind::Process,
+        effect::FILE_READ => EffectKind::FileRead,
+        effect::FILE_WRITE => EffectKind::FileWrite,
+        effect::NETWORK => EffectKind::Network,
+        effect::NATIVE => EffectKind::Native,
+        effect::SIGNAL => EffectKind::Signal,
+        effect::ENV => EffectKind::Env,
+        effect::IMPORT => EffectKind::Import,
+        _ => return None,
+    })
+}

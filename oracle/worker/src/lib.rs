@@ -1,0 +1,25 @@
+//! The part of the oracle that lives in CPython: it loads pickles and records what they touch.
+//!
+//! One process is one worker. `serve` reads what it is to be from shared memory, confines the
+//! process, and answers batches until the control socket closes. It must load nothing before
+//! it is confined, and knows no policy beyond the allow list it is given.
+
+use pyo3::prelude::*;
+
+mod confine;
+mod deny;
+mod engines;
+mod find_class;
+mod global;
+#[allow(dead_code, reason = "half of it is the host's")]
+#[path = "../../src/protocol.rs"]
+mod protocol;
+mod raw;
+mod serve;
+mod shared;
+
+/// The module that the interpreter loads from a memory file.
+#[pymodule]
+fn assay_worker(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(serve::serve, module)?)
+}

@@ -1,0 +1,92 @@
+//! The life of a worker: read what to be, prepare, confine, answer batches until told to stop.
+
+use assay_sandbox::Confinement;
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::protocol::{self, INPUT_LEN, Start};
+use crate::shared::Shared;
+use crate::{confine, deny};
+
+/// Called by the bootstrap with the descriptors of the control socket, the shared memory and the
+/// file this module came from. Returns when the host hangs up.
+#[pyfunction]
+pub fn serve(py: Python<'_>, control: i32, shared: i32, module: i32) -> PyResult<()> {
+    let mut memory = Shared::map(shared)?;
+    // SAFETY: both were handed over by the host and are used nowhere else.
+    unsafe {
+        libc::close(shared);
+        libc::close(module);
+    }
+    let started = match Start::decode(&memory.input()[..INPUT_LEN]) {
+        Some(start) => begin(py, &start, &mut memory, control),
+        None => Err("the host's request makes no sense".to_owned()),
+    };
+    if let Err(reason) = started {
+        memory.refuse(&reason);
+        send(control, protocol::REFUSED);
+    }
+    Ok(())
+}
+
+fn begin(py: Python<'_>, start: &Start, memory: &mut Shared, control: i32) -> Result<(), String> {
+    extend_path(py, start).map_err(|e| e.to_string())?;
+    deny::prepare(py, start).map_err(|e| e.to_string())?;
+    let engines = deny::engines(py).map_err(|e| e.to_string())?;
+    // What lives now lives for ever: the collector need not look at it again.
+    py.import("gc").and_then(|gc| gc.call_method0("freeze")).map_err(|e| e.to_string())?;
+    silence().map_err(|e| e.to_string())?;
+    let entered = confine::enter(start)?;
+    let prepared = confine::prepare(Confinement::Deny, &entered)?;
+    confine::confine(&confine::limits(start, true), &prepared)?;
+    send(control, protocol::OK);
+    while receive(control) == Some(protocol::GO) {
+        memory.clear();
+        deny::batch(py, &engines, memory);
+        send(control, protocol::OK);
+    }
+    Ok(())
+}
+
+fn extend_path(py: Python<'_>, start: &Start) -> PyResult<()> {
+    let path = py.import("sys")?.getattr("path")?;
+    for (index, dir) in start.extra_path.iter().enumerate() {
+        path.call_method1("insert", (index, dir))?;
+    }
+    for dir in &start.site {
+        path.call_method1("append", (dir,))?;
+    }
+    Ok(())
+}
+
+/// From here on nobody reads what is written to standard error.
+fn silence() -> PyResult<()> {
+    // SAFETY: plain system calls on descriptors of this process.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        if null < 0 || libc::dup2(null, 2) < 0 {
+            return Err(PyOSError::new_err("cannot redirect standard error"));
+        }
+        libc::close(null);
+    }
+    Ok(())
+}
+
+fn receive(control: i32) -> Option<u8> {
+    let mut byte = 0u8;
+    loop {
+        // SAFETY: one byte into one byte.
+        let n = unsafe { libc::read(control, (&raw mut byte).cast(), 1) };
+        match n {
+            1 => return Some(byte),
+            -1 if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+            _ => return None,
+        }
+    }
+}
+
+fn send(control: i32, byte: u8) {
+    // SAFETY: one byte from one byte. If the host is gone, the next read says so; Python ignores
+    // SIGPIPE.
+    unsafe { libc::write(control, (&raw const byte).cast(), 1) };
+}
