@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::{Error, Layer, Result, trusted};
+use crate::{Error, Layer, Result, sys, trusted};
 
 /// The limits of one child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,20 +58,27 @@ pub(crate) fn limit_child(limits: &ChildLimits, cpu: bool) -> Result<()> {
     set(libc::RLIMIT_NPROC, 0, "RLIMIT_NPROC")
 }
 
-/// Lowers a limit to `value`, or leaves it where the inherited one is lower already.
+/// Sets soft and hard limit to `value`, or to the inherited hard limit where that is lower.
 fn set(resource: Resource, value: u64, name: &'static str) -> Result<()> {
-    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    get(resource, &mut now).map_err(Error::at(Layer::Rlimits, name))?;
-    let value = value.min(now.rlim_max);
+    let set = match replace(resource, value) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            hard_limit(resource).and_then(|hard| replace(resource, value.min(hard)))
+        }
+        other => other,
+    };
+    set.map_err(Error::at(Layer::Rlimits, name))
+}
+
+fn replace(resource: Resource, value: u64) -> io::Result<()> {
     let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
     let arguments = [0, resource as usize, &raw const limit as usize, 0, 0];
     // SAFETY: process 0 is this one; `limit` outlives the call; no old limit is asked for.
-    unsafe { trusted(libc::SYS_prlimit64, arguments) }
-        .map(drop)
-        .map_err(Error::at(Layer::Rlimits, name))
+    unsafe { trusted(libc::SYS_prlimit64, arguments) }.map(drop)
 }
 
-fn get(resource: Resource, limit: &mut libc::rlimit) -> io::Result<()> {
+fn hard_limit(resource: Resource) -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is ours to write.
-    crate::sys::check(unsafe { libc::getrlimit(resource, limit) }).map(drop)
+    sys::check(unsafe { libc::getrlimit(resource, &raw mut limit) })?;
+    Ok(limit.rlim_max)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use crate::{Error, Result, sys, syscall_name};
+use crate::{Error, Result, sys, syscall_name, trusted};
 
 /// A denied call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +46,11 @@ impl Recorder {
     pub(crate) fn new(listener: OwnedFd) -> Self {
         // From Linux 6.6 on: wake the zygote on the caller's processor and the caller when it
         // is answered. They only ever take turns, so this saves most of the latency.
-        const SYNC_WAKE_UP: u64 = 1;
+        const SYNC_WAKE_UP: usize = 1;
+        let recorder = Self { listener };
         // SAFETY: the request takes its flag by value. Older kernels refuse it, which is fine.
-        unsafe {
-            libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
-        }
-        Self { listener }
+        let _ = unsafe { recorder.request(libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
+        recorder
     }
 
     /// Notes and answers every call that waits now; returns how many. Never blocks.
@@ -86,10 +85,8 @@ impl Recorder {
     fn receive(&self) -> io::Result<(u64, Denied)> {
         // SAFETY: all zeroes is a value of this plain struct, and the one the kernel asks for.
         let mut heard: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-        // SAFETY: the listener is a seccomp listener, and the struct the one it fills.
-        sys::check(unsafe {
-            libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut heard)
-        })?;
+        // SAFETY: the struct is the one that this request fills.
+        unsafe { self.request(libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut heard as usize)? };
         let denied =
             Denied { pid: heard.pid, number: heard.data.nr.into(), arguments: heard.data.args };
         Ok((heard.id, denied))
@@ -97,18 +94,24 @@ impl Recorder {
 
     fn answer(&self, id: u64) -> io::Result<()> {
         let answer = libc::seccomp_notif_resp { id, val: 0, error: -libc::EPERM, flags: 0 };
-        // SAFETY: the listener is a seccomp listener, and the struct the one it reads.
-        let sent = sys::check(unsafe {
-            libc::ioctl(
-                self.listener.as_raw_fd(),
-                libc::SECCOMP_IOCTL_NOTIF_SEND,
-                &raw const answer,
-            )
-        });
+        // SAFETY: the struct is the one that this request reads.
+        let sent =
+            unsafe { self.request(libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const answer as usize) };
         match sent {
             Err(error) if !gone(&error) => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Asks the listener; marked, since the zygote asks under its own filter.
+    ///
+    /// # Safety
+    ///
+    /// `argument` is what the request takes.
+    unsafe fn request(&self, request: libc::Ioctl, argument: usize) -> io::Result<()> {
+        let arguments = [self.listener.as_raw_fd() as usize, request as usize, argument, 0, 0];
+        // SAFETY: the descriptor is a seccomp listener; the caller vouches for the rest.
+        unsafe { trusted(libc::SYS_ioctl, arguments) }.map(drop)
     }
 }
 

@@ -145,7 +145,7 @@ const TABLE: &[Row] = &[
     row(SYS_pwrite64, Allow, "as write"),
 
     // Descriptors.
-    row(SYS_ioctl, If(Test::OneOf(1, QUESTIONS)), "isatty of each file opened"),
+    row(SYS_ioctl, IfOrTrusted(Test::OneOf(1, QUESTIONS)), "isatty of each file opened; the recorder"),
     row(SYS_fcntl, If(Test::OneOf(1, DESCRIPTORS)), "close on exec, blocking or not"),
     row(SYS_dup, Allow, "a copy of its own"),
     row(SYS_dup3, Allow, "a copy of its own"),
