@@ -1,0 +1,131 @@
+//! What an observation says once noise is set aside.
+//!
+//! *Noise* is whatever differs between two loads of the same bytes without any of the two being
+//! wrong: an environment that lacks a module, a limit reached under load, a warning printed, an
+//! address in a text. All of it is named here and nowhere else; comparing sees only what this
+//! module lets through. It must not look at judgements.
+
+use assay_oracle::{Effect, EffectKind, Observation, Outcome};
+
+/// How a load ended, as far as it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ending {
+    /// An object was returned.
+    Accepted,
+    /// Refused, for what the bytes are.
+    Rejected,
+    /// It ran out of memory, time or recursion depth.
+    Exhausted,
+    /// The environment lacks a module or an attribute: another one may have it.
+    Lacking,
+    /// The interpreter died.
+    Crashed,
+    /// The trace was lost to the sandbox: nothing follows from it.
+    Lost,
+}
+
+/// Exceptions by which an environment says that it lacks something.
+const LACKING: [&str; 3] = ["ModuleNotFoundError", "ImportError", "AttributeError"];
+
+/// The class of an exception, without its module and message.
+pub fn exception_class(text: &str) -> &str {
+    let class = text.split_once(':').map_or(text, |(class, _)| class).trim();
+    class.rsplit_once('.').map_or(class, |(_, name)| name)
+}
+
+/// How the load ended.
+pub fn ending(observation: &Observation) -> Ending {
+    match observation.outcome {
+        Outcome::Loaded => Ending::Accepted,
+        Outcome::Signaled => Ending::Crashed,
+        Outcome::Timeout | Outcome::Oom => Ending::Exhausted,
+        Outcome::Sandbox => Ending::Lost,
+        Outcome::Raised => {
+            let class = observation.exception.as_deref().map_or("", exception_class);
+            match class {
+                // How deep is too deep hangs on the stack in use, not on the pickle.
+                "RecursionError" | "MemoryError" => Ending::Exhausted,
+                _ if LACKING.contains(&class) => Ending::Lacking,
+                _ => Ending::Rejected,
+            }
+        }
+    }
+}
+
+/// Whether the exception is one of depth: C and Python count it differently, as do versions, so
+/// it never tells two of them apart.
+pub fn too_deep(observation: &Observation) -> bool {
+    observation.exception.as_deref().is_some_and(|text| exception_class(text) == "RecursionError")
+}
+
+/// Whether an effect is the pickle's own. What the import system does is not, nor is the reading
+/// of Python's own sources: a warning makes CPython look up the line it concerns.
+pub fn counts(effect: &Effect) -> bool {
+    match effect.kind {
+        EffectKind::Import => false,
+        EffectKind::FileRead => !effect.detail.contains(".py"),
+        _ => true,
+    }
+}
+
+/// Whether an effect is one that no allowed touch may have: reading a file and looking at the
+/// environment are left to the policy's names.
+pub fn harms(effect: &Effect) -> bool {
+    counts(effect) && !matches!(effect.kind, EffectKind::FileRead | EffectKind::Env)
+}
+
+/// A value's description without addresses (`at 0x7f…`).
+pub fn value(observation: &Observation) -> Option<String> {
+    let text = observation.result.as_deref()?;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("0x") {
+        let digits = rest[at + 2..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        out.push_str(&rest[..at + 2]);
+        // An address has at least eight digits; shorter ones are somebody's data.
+        if digits < 8 {
+            out.push_str(&rest[at + 2..at + 2 + digits]);
+        }
+        rest = &rest[at + 2 + digits..];
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_oracle::Engine;
+
+    use super::*;
+    use crate::testing::observation;
+
+    #[test]
+    fn endings() {
+        let raised = |text: &str| {
+            let mut seen = observation("3.11.7", Engine::CLoads, Outcome::Raised);
+            seen.exception = Some(text.into());
+            ending(&seen)
+        };
+        assert_eq!(raised("_pickle.UnpicklingError: invalid load key, '\\xff'."), Ending::Rejected);
+        assert_eq!(raised("EOFError"), Ending::Rejected);
+        assert_eq!(raised("RecursionError: maximum recursion depth exceeded"), Ending::Exhausted);
+        assert_eq!(raised("AttributeError: module 'os' has no attribute 'x'"), Ending::Lacking);
+    }
+
+    #[test]
+    fn effects_of_the_import_system_do_not_count() {
+        let effect = |kind, detail: &str| Effect { kind, detail: detail.into() };
+        assert!(!counts(&effect(EffectKind::Import, "open /usr/lib/python3/x.so")));
+        assert!(!counts(&effect(EffectKind::FileRead, "open /usr/lib/python3.11/codecs.py")));
+        assert!(counts(&effect(EffectKind::FileRead, "open /etc/passwd")));
+        assert!(!harms(&effect(EffectKind::FileRead, "open /etc/passwd")));
+        assert!(harms(&effect(EffectKind::Exec, "os.system id")));
+    }
+
+    #[test]
+    fn addresses_are_left_out_of_values() {
+        let mut seen = observation("3.11.7", Engine::CLoads, Outcome::Loaded);
+        seen.result = Some("object:<f at 0x7f12ab34cd56>, int:0x1f".into());
+        assert_eq!(value(&seen).unwrap(), "object:<f at 0x>, int:0x1f");
+    }
+}

@@ -1,0 +1,44 @@
+//! *Minimising*: the smallest pickle that is still interesting.
+//!
+//! Hierarchical delta debugging on the program: whole pickles of a stream go first, then ranges
+//! of opcodes, then what builds a value is replaced by less, then arguments become simpler, and
+//! in the end single bytes go. The result is 1-minimal: no single opcode of it can go. What is
+//! interesting is the caller's business; this module must not know of analysers or oracles, and
+//! the same input and predicate give the same result.
+
+mod argument;
+mod ranges;
+mod search;
+mod values;
+
+pub use search::{Budget, Minimised};
+
+use search::Search;
+
+/// The smallest variant of `bytes` for which `interesting` holds; it must hold for `bytes`.
+///
+/// Ends early, with what it has, once the budget is spent.
+pub fn minimise(
+    bytes: &[u8],
+    interesting: &mut dyn FnMut(&[u8]) -> bool,
+    budget: Budget,
+) -> Minimised {
+    let mut search = Search::new(bytes, interesting, budget);
+    loop {
+        let before = search.accepted();
+        ranges::drop_pickles(&mut search);
+        ranges::drop_ranges(&mut search);
+        values::replace(&mut search);
+        argument::simplify(&mut search);
+        argument::renumber_memo(&mut search);
+        if search.accepted() == before {
+            ranges::drop_bytes(&mut search);
+        }
+        if search.accepted() == before || search.spent() {
+            return search.finish();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

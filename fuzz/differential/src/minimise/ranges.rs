@@ -1,0 +1,129 @@
+//! Dropping: whole pickles, ranges of opcodes, ranges of bytes.
+
+use assay_pickle::{Argument, Code, Opcode, Program, Writer};
+
+use super::search::Search;
+
+/// Drops whole pickles of a stream, and what can't be read behind them.
+pub fn drop_pickles(search: &mut Search<'_>) {
+    let mut program = search.best().clone();
+    if !program.tail.is_empty() {
+        program.tail.clear();
+        search.offer(program);
+    }
+    let mut at = pickles(search.best()).len();
+    while at > 0 {
+        at -= 1;
+        let program = search.best();
+        let all = pickles(program);
+        if all.len() < 2 {
+            return;
+        }
+        let Some((start, end)) = all.get(at).copied() else { continue };
+        let without = cut(program, start, end);
+        search.offer(without);
+    }
+}
+
+/// The range of opcodes of each pickle.
+fn pickles(program: &Program) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    for (i, code) in program.codes.iter().enumerate() {
+        if code.opcode() == Opcode::Stop {
+            out.push((start, i + 1));
+            start = i + 1;
+        }
+    }
+    if start < program.codes.len() {
+        out.push((start, program.codes.len()));
+    }
+    out
+}
+
+/// Drops ranges of opcodes, halves first, until no single opcode can go.
+pub fn drop_ranges(search: &mut Search<'_>) {
+    let mut width = (search.best().codes.len() / 2).max(1);
+    loop {
+        let before = search.accepted();
+        let mut start = 0;
+        while start < search.best().codes.len() {
+            let program = search.best();
+            let end = (start + width).min(program.codes.len());
+            let plain = cut(program, start, end);
+            let renumbered = renumbered(program, start, end);
+            let dropped =
+                search.offer(plain) || renumbered.is_some_and(|candidate| search.offer(candidate));
+            if !dropped {
+                start += width;
+            }
+            if search.spent() {
+                return;
+            }
+        }
+        if width > 1 {
+            width /= 2;
+        } else if search.accepted() == before {
+            return;
+        }
+    }
+}
+
+/// Drops ranges of bytes, then single bytes.
+pub fn drop_bytes(search: &mut Search<'_>) {
+    let mut width = (search.best().to_bytes().len() / 2).max(1);
+    loop {
+        let before = search.accepted();
+        let mut start = 0;
+        loop {
+            let mut bytes = search.best().to_bytes();
+            if start >= bytes.len() || search.spent() {
+                break;
+            }
+            let end = (start + width).min(bytes.len());
+            bytes.drain(start..end);
+            if !search.offer_bytes(bytes) {
+                start += width;
+            }
+        }
+        if width > 1 {
+            width /= 2;
+        } else if search.accepted() == before || search.spent() {
+            return;
+        }
+    }
+}
+
+fn cut(program: &Program, start: usize, end: usize) -> Program {
+    let mut codes = program.codes.clone();
+    codes.drain(start..end);
+    Program { codes, tail: program.tail.clone() }
+}
+
+/// As [`cut`], with later GETs moved down by as many MEMOIZEs as went: MEMOIZE stores at the
+/// memo's length, so that dropping one renames all later entries.
+fn renumbered(program: &Program, start: usize, end: usize) -> Option<Program> {
+    let memoize = |code: &&Code| code.opcode() == Opcode::Memoize;
+    let gone = program.codes[start..end].iter().filter(memoize).count() as u64;
+    if gone == 0 {
+        return None;
+    }
+    let kept = program.codes[..start].iter().filter(memoize).count() as u64;
+    let mut out = cut(program, start, end);
+    for code in &mut out.codes[start..] {
+        let view = code.view();
+        let (opcode, key) = match (view.opcode, view.argument) {
+            (Opcode::BinGet | Opcode::LongBinGet, Argument::UInt(key)) => (view.opcode, key),
+            _ => continue,
+        };
+        if key < kept + gone {
+            continue;
+        }
+        let mut writer = Writer::new();
+        writer.instruction(opcode, &Argument::UInt(key - gone));
+        if let Some(moved) = Code::from_bytes(writer.take()) {
+            *code = moved;
+        }
+    }
+    Some(out)
+}

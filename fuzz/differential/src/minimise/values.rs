@@ -1,0 +1,60 @@
+//! Replacing what builds a value by less.
+
+use assay_pickle::{Code, Opcode, Program};
+
+use super::search::Search;
+use crate::machine;
+
+/// A range of opcodes, its end left out.
+type Span = (usize, usize);
+
+/// Replaces the opcodes that build a value by nothing, by one that pushes a constant, or by
+/// those of one of its parts; larger ones first, until none can be.
+pub fn replace(search: &mut Search<'_>) {
+    while !search.spent() && once(search) {}
+}
+
+fn once(search: &mut Search<'_>) -> bool {
+    let program = search.best().clone();
+    let run = machine::run(&program.codes);
+    let span = |id: usize| {
+        let value = &run.values[id];
+        (value.first, value.made_by + 1)
+    };
+    // What builds a value, and what builds its parts.
+    let mut spans: Vec<(Span, Vec<Span>)> = Vec::new();
+    for step in &run.steps {
+        let parts: Vec<Span> = step.took.iter().map(|&id| span(id)).collect();
+        match (step.gave, parts.as_slice()) {
+            (Some(id), _) => spans.push((span(id), parts)),
+            // What was made only to be dropped goes with what drops it.
+            (None, &[(start, end)]) if end == step.index && step.opcode == Opcode::Pop => {
+                spans.push(((start, step.index + 1), Vec::new()));
+            }
+            _ => {}
+        }
+    }
+    spans.retain(|((start, end), _)| end - start > 1);
+    spans.sort_by_key(|&((start, end), _)| (usize::MAX - (end - start), start));
+    for ((start, end), parts) in spans {
+        let with = |new: &[Code]| {
+            let mut codes = program.codes[..start].to_vec();
+            codes.extend_from_slice(new);
+            codes.extend_from_slice(&program.codes[end..]);
+            Program { codes, tail: program.tail.clone() }
+        };
+        let mut candidates =
+            vec![with(&[]), with(&[Code::op(Opcode::None)]), with(&[Code::op(Opcode::EmptyTuple)])];
+        for (from, to) in parts {
+            if start <= from && to <= end {
+                candidates.push(with(&program.codes[from..to]));
+            }
+        }
+        for candidate in candidates {
+            if search.offer(candidate) {
+                return true;
+            }
+        }
+    }
+    false
+}

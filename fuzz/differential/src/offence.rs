@@ -1,0 +1,172 @@
+//! An *offence*: a touch that the policy does not allow, or an effect nothing may have.
+//!
+//! Finds the offences of one observation. Who called whom decides about calls made in turn: an
+//! allowed callable may use its own helpers, but not hand control to what the pickle supplied.
+
+use assay_oracle::{Effect, Observation, TouchKind, Touched};
+
+use crate::{Permissions, classify};
+
+/// One offence.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Offence {
+    /// A touch, with its index in the observation.
+    Touch(usize, Touched),
+    /// An effect.
+    Effect(Effect),
+}
+
+impl Offence {
+    /// What tells it from other offences of the same load: way and name, or kind of effect.
+    pub fn key(&self) -> (u8, String) {
+        match self {
+            Self::Touch(_, touched) => (touched.kind as u8, touched.name.clone()),
+            Self::Effect(effect) => (u8::MAX, format!("{:?}", effect.kind)),
+        }
+    }
+}
+
+/// Every offence against the policy, in order; touches that follow from an offence are left out.
+pub fn against_policy(seen: &Observation, allowed: &dyn Permissions) -> Vec<Offence> {
+    let mut out = Vec::new();
+    // Whether the touch at an index, or one it came from, is an offence already.
+    let mut tainted = vec![false; seen.touched.len()];
+    for (i, touched) in seen.touched.iter().enumerate() {
+        let parent = parent(seen, i);
+        if parent.is_some_and(|parent| tainted[parent]) {
+            tainted[i] = true;
+            continue;
+        }
+        let fine = match parent {
+            None => direct(touched, allowed),
+            Some(_) => in_turn(seen, i, allowed),
+        };
+        if !fine {
+            tainted[i] = true;
+            out.push(Offence::Touch(i, touched.clone()));
+        }
+    }
+    if out.is_empty() {
+        out.extend(
+            seen.effects.iter().filter(|e| classify::harms(e)).cloned().map(Offence::Effect),
+        );
+    }
+    out
+}
+
+/// Every effect that counts. With it goes the touch that led there, if one was not allowed: it
+/// is what a report wants to show, and what buckets are told apart by.
+pub fn by_effects(seen: &Observation, allowed: &dyn Permissions) -> Vec<Offence> {
+    let effects: Vec<Offence> = seen
+        .effects
+        .iter()
+        .filter(|effect| classify::counts(effect))
+        .cloned()
+        .map(Offence::Effect)
+        .collect();
+    if effects.is_empty() {
+        return effects;
+    }
+    let mut out: Vec<Offence> = against_policy(seen, allowed)
+        .into_iter()
+        .filter(|offence| matches!(offence, Offence::Touch(..)))
+        .collect();
+    out.extend(effects);
+    out
+}
+
+fn parent(seen: &Observation, i: usize) -> Option<usize> {
+    // A parent is recorded before its children; anything else is a damaged trace.
+    seen.touched[i].by.map(|by| by as usize).filter(|&by| by < i)
+}
+
+fn direct(touched: &Touched, allowed: &dyn Permissions) -> bool {
+    let name = touched.name.as_str();
+    match touched.kind {
+        TouchKind::Resolve => allowed.allows_resolve(name),
+        TouchKind::Call => allowed.allows_call(name),
+        TouchKind::Import => allowed.allows_import(name),
+        TouchKind::Method => allowed.allows_method(name),
+        // Setting attributes on an object that the policy lets exist is what BUILD is for; on
+        // anything else, getting hold of it was the offence.
+        TouchKind::Setattr => true,
+        TouchKind::Persistent => false,
+    }
+}
+
+fn in_turn(seen: &Observation, i: usize, allowed: &dyn Permissions) -> bool {
+    let mut at = i;
+    while let Some(up) = parent(seen, at) {
+        // The import system runs a module: what the module does is the module's own.
+        if seen.touched[up].kind == TouchKind::Import {
+            return true;
+        }
+        at = up;
+    }
+    let root = &seen.touched[at];
+    let touched = &seen.touched[i];
+    match (root.kind, touched.kind) {
+        // Asking for an allowed global imports its module and whatever that needs.
+        (TouchKind::Resolve, TouchKind::Import) => true,
+        _ => allowed.trusts_in_turn(&root.name, &touched.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_oracle::{Engine, Outcome};
+
+    use super::*;
+    use crate::testing::{Good, observation, system, touch};
+
+    fn offences(touched: Vec<Touched>) -> Vec<String> {
+        let mut seen = observation("3.11.7", Engine::CLoads, Outcome::Loaded);
+        seen.touched = touched;
+        against_policy(&seen, &Good)
+            .into_iter()
+            .map(|offence| match offence {
+                Offence::Touch(_, touched) => touched.name,
+                Offence::Effect(effect) => effect.detail,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn direct_touches_go_by_their_kind() {
+        use TouchKind::{Call, Import, Method, Persistent, Resolve, Setattr};
+        let all = |name| [Resolve, Call, Import, Method].map(|kind| touch(kind, name, None));
+        assert_eq!(offences(all("good.x")[..2].to_vec()), [] as [&str; 0]);
+        assert_eq!(offences(all("bad.x").to_vec()).len(), 4);
+        assert_eq!(offences(vec![touch(Persistent, "", None)]).len(), 1);
+        assert_eq!(offences(vec![touch(Setattr, "good.x.y", None)]).len(), 0);
+    }
+
+    #[test]
+    fn calls_in_turn_hang_on_who_called() {
+        use TouchKind::{Call, Import, Resolve};
+        let f = touch(Call, "good.f", None);
+        assert_eq!(offences(vec![f.clone(), touch(Call, "helper.g", Some(0))]), [] as [&str; 0]);
+        assert_eq!(offences(vec![f.clone(), touch(Call, "os.system", Some(0))]), ["os.system"]);
+        let imported = touch(Import, "good", Some(0));
+        let resolve = touch(Resolve, "good.f", None);
+        let in_module = touch(Call, "anything.at.all", Some(1));
+        assert_eq!(offences(vec![resolve, imported, in_module]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_follows_from_an_offence_is_not_another() {
+        let touched =
+            vec![touch(TouchKind::Call, "os.f", None), touch(TouchKind::Call, "os.g", Some(0))];
+        assert_eq!(offences(touched), ["os.f"]);
+    }
+
+    #[test]
+    fn effects_bring_along_what_led_to_them() {
+        let seen = system("3.11.7", Engine::Py);
+        let found = by_effects(&seen, &Good);
+        assert!(matches!(&found[0], Offence::Touch(0, touched) if touched.name == "os.system"));
+        assert!(matches!(found.last(), Some(Offence::Effect(_))));
+        let quiet = Observation { effects: Vec::new(), ..seen };
+        assert!(by_effects(&quiet, &Good).is_empty());
+    }
+}
