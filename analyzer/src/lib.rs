@@ -1,1 +1,33 @@
-//! Judges pickles against a policy by abstract interpretation, without running them.
+//! Judges pickles without running them.
+//!
+//! The analyser runs the pickle machine on *abstract values* (abstract interpretation) and holds
+//! every fact it meets, such as "resolves `os.system`" or "calls `datetime.date` with bytes",
+//! against a [`Policy`] of contracts. A pickle is [`Verdict::Safe`] only if every fact is allowed
+//! on every supported CPython, by every unpickler and in every load mode; what is malformed, or
+//! read differently by some unpickler, is never safe.
+//!
+//! This crate must not know the generator, the gadgets or the oracle: what attacks look like
+//! must not teach the judge.
+//!
+//! ```
+//! use assay_analyzer::{Policy, Verdict, analyze};
+//!
+//! let policy = Policy::load(&["stdlib"]).unwrap();
+//! let analysis = analyze(b"cos\nsystem\n(S'id'\ntR.", &policy);
+//! assert_eq!(analysis.verdict, Verdict::Dangerous);
+//! let reason = analysis.reasons().next().unwrap();
+//! assert_eq!(reason.global.as_deref(), Some("os.system"));
+//! ```
+
+mod annotate;
+mod fact;
+mod judge;
+mod machine;
+mod policy;
+mod stream;
+mod verdict;
+
+pub use annotate::{Annotated, annotate};
+pub use policy::{Contract, Policy, PolicyError};
+pub use stream::analyze;
+pub use verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};

@@ -1,0 +1,102 @@
+//! Annotated disassembly: each opcode with the abstract stack after it and the facts it gave.
+
+use assay_pickle::{Reader, disassemble};
+use serde::Serialize;
+
+use crate::machine::{Flow, Machine};
+use crate::policy::Policy;
+
+/// Values of the stack that are shown.
+const SHOWN: usize = 6;
+
+/// One line of an annotated disassembly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Annotated {
+    /// Offset in bytes.
+    pub offset: usize,
+    /// The opcode's name; empty where no opcode could be read.
+    pub opcode: &'static str,
+    /// Its argument, for people; empty if it has none.
+    pub argument: String,
+    /// The abstract stack after it, topmost last; `(` is a mark.
+    pub stack: String,
+    /// What it does, and why that is not allowed.
+    pub facts: Vec<String>,
+    /// Why loading can't go past it.
+    pub fault: Option<String>,
+}
+
+/// The annotated opcodes of every pickle in `bytes`. After a fault the opcodes are still listed
+/// as far as they can be read, without stack.
+pub fn annotate<'a>(bytes: &'a [u8], policy: &'a Policy) -> impl Iterator<Item = Annotated> + 'a {
+    let mut machine = Machine::new(policy, bytes);
+    machine.judge.record_facts();
+    let mut reader = Reader::new(bytes);
+    let mut running = true;
+    let mut done = bytes.is_empty();
+    let mut reasons = 0;
+    std::iter::from_fn(move || {
+        if done || reader.offset() >= bytes.len() && !running {
+            return None;
+        }
+        let offset = reader.offset();
+        let instruction = match reader.read() {
+            Ok(instruction) => instruction,
+            Err(error) => {
+                done = true;
+                return Some(Annotated {
+                    offset,
+                    opcode: "",
+                    argument: String::new(),
+                    stack: String::new(),
+                    facts: Vec::new(),
+                    fault: Some(error.kind.to_string()),
+                });
+            }
+        };
+        let text = disassemble(&instruction);
+        let argument = text.split_once(' ').map_or("", |(_, argument)| argument).trim_start();
+        let mut line = Annotated {
+            offset,
+            opcode: instruction.opcode.name(),
+            argument: argument.to_owned(),
+            stack: String::new(),
+            facts: Vec::new(),
+            fault: None,
+        };
+        if running {
+            let flow = machine.step(&instruction);
+            line.facts = machine.judge.take_facts();
+            line.facts.extend(machine.judge.reasons()[reasons..].iter().map(|r| r.message.clone()));
+            reasons = machine.judge.reasons().len();
+            line.stack = stack(&machine);
+            match flow {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::Stop) => {
+                    done = reader.offset() >= bytes.len();
+                    machine.begin_next();
+                }
+                Err(fault) => {
+                    line.fault = Some(fault.message);
+                    running = false;
+                }
+            }
+        }
+        Some(line)
+    })
+}
+
+fn stack(machine: &Machine<'_, '_>) -> String {
+    let skipped = machine.stack.len().saturating_sub(SHOWN);
+    let mut parts: Vec<String> = Vec::new();
+    if skipped > 0 {
+        parts.push(format!("…{skipped}"));
+    }
+    for (index, value) in machine.stack.iter().enumerate().skip(skipped) {
+        parts.extend(machine.marks().iter().filter(|mark| **mark == index).map(|_| "(".to_owned()));
+        parts.push(machine.describe(*value));
+    }
+    let top = machine.stack.len();
+    parts.extend(machine.marks().iter().filter(|mark| **mark == top).map(|_| "(".to_owned()));
+    parts.join(" ")
+}

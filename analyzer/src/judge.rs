@@ -1,0 +1,299 @@
+//! The judge: holds facts against the policy and keeps the reasons.
+
+mod pattern;
+mod report;
+
+pub(crate) use report::Judge;
+
+use crate::fact::Fact;
+use crate::machine::{Alive, GlobalId, Machine, Value};
+use crate::policy::{Contract, Kind, Pattern, Returns};
+use crate::verdict::Severity;
+
+impl<'p> Machine<'p, '_> {
+    /// Judges a fact; gives the value that the opcode leaves.
+    pub(crate) fn fact(&mut self, fact: Fact) -> Value {
+        if self.judge.keeps_facts() {
+            let text = self.describe_fact(&fact);
+            self.judge.keep_fact(text);
+        }
+        match fact {
+            Fact::Resolve(id) => self.judge_resolve(id),
+            Fact::ResolveComputed => {
+                self.warn(
+                    "computed-global",
+                    None,
+                    "asks for a global whose name is not a constant",
+                );
+                Value::Unknown
+            }
+            Fact::Call { callee, args } => self.judge_call(callee, args),
+            Fact::New { class, args, keywords } => self.judge_new(class, args, keywords),
+            Fact::Build { target, state } => self.judge_build(target, state),
+            Fact::Append(target) => {
+                self.judge_method(target, "append", |contract| contract.append);
+                target
+            }
+            Fact::SetItem(target) => {
+                self.judge_method(target, "setitem", |contract| contract.setitem);
+                target
+            }
+            Fact::Add(target) => {
+                self.judge_method(target, "add", |contract| contract.add);
+                target
+            }
+            Fact::Hash(value) => {
+                self.judge_hash(value);
+                value
+            }
+            Fact::Persistent => {
+                let message = "hands a persistent id to the loader's `persistent_load`";
+                self.warn("persistent-id", None, message);
+                Value::Unknown
+            }
+            Fact::Extension(code) => {
+                let message = format!("asks the extension registry for code {code}");
+                self.warn("extension", None, &message);
+                Value::Unknown
+            }
+            Fact::View(_) => {
+                self.warn("buffer", None, "makes a read-only view of something that is no buffer");
+                Value::Unknown
+            }
+        }
+    }
+
+    /// A reason against `safe` at an opcode that may raise.
+    fn warn(&mut self, rule: &'static str, global: Option<String>, message: &str) {
+        self.judge.reason(rule, Severity::Warning, global, message.to_owned());
+        self.judge.may_stop(Alive::NONE);
+    }
+
+    /// Whether the value is a global that the policy knows as a function.
+    pub(crate) fn is_function(&self, value: Value) -> bool {
+        self.contract_of(value).is_some_and(|contract| contract.kind == Kind::Function)
+    }
+
+    /// The contract of a global itself.
+    fn contract_of(&self, value: Value) -> Option<&'p Contract> {
+        match value {
+            Value::Global(id) => self.globals.get(id).contract,
+            _ => None,
+        }
+    }
+
+    /// The contract of the class of an instance.
+    fn class_of(&self, value: Value) -> Option<&'p Contract> {
+        match value {
+            Value::Instance(id) => self.globals.get(id).contract,
+            _ => None,
+        }
+    }
+
+    fn is_blind(&self, value: Value) -> bool {
+        matches!(value, Value::Global(id) if self.globals.get(id).blind)
+    }
+
+    fn judge_resolve(&mut self, id: GlobalId) -> Value {
+        let global = self.globals.get(id);
+        let (name, blind) = (global.name.clone(), global.blind);
+        let (allowed, denied) = (global.contract.is_some(), global.denied);
+        self.judge.resolved(id, &name);
+        if blind {
+            return Value::Global(id);
+        }
+        if let Some(does) = denied {
+            let proved = self.judge.alive().any();
+            let (severity, condition) = match proved {
+                true => (Severity::Error, ""),
+                false => (Severity::Warning, ", unless something before it raises"),
+            };
+            let message = format!("asks for `{name}`, which {does}{condition}");
+            self.judge.reason("denied-global", severity, Some(name), message);
+            self.judge.may_stop(Alive::NONE);
+        } else if !allowed {
+            let message = format!("asks for `{name}`, which the policy does not allow");
+            self.warn("unlisted-global", Some(name), &message);
+        }
+        Value::Global(id)
+    }
+
+    fn judge_call(&mut self, callee: Value, args: Option<Vec<Value>>) -> Value {
+        if self.is_blind(callee) {
+            return Value::Allowed;
+        }
+        let Value::Global(id) = callee else {
+            let message = format!("calls {}", self.describe(callee));
+            self.warn("call-of-value", None, &message);
+            return Value::Unknown;
+        };
+        let name = self.globals.get(id).name.clone();
+        self.judge.called(id, &name);
+        let Some(args) = args else {
+            let message =
+                format!("calls `{name}` with arguments that are no tuple: C raises, Python calls");
+            self.warn("arguments", Some(name), &message);
+            return Value::Unknown;
+        };
+        let Some(contract) = self.contract_of(callee) else {
+            let message = format!("calls `{name}({})`", self.describe_all(&args));
+            self.warn("unlisted-call", Some(name), &message);
+            return Value::Unknown;
+        };
+        if !contract.call.iter().any(|signature| self.takes(signature, &args)) {
+            return self.refuse_call(contract, &name, &args, &contract.call);
+        }
+        if !contract.total {
+            self.judge.may_stop(Alive::NONE);
+        }
+        self.returned(contract, id, &args)
+    }
+
+    fn judge_new(&mut self, class: Value, args: Option<Vec<Value>>, keywords: bool) -> Value {
+        if self.is_blind(class) {
+            return Value::Allowed;
+        }
+        let Value::Global(id) = class else {
+            let message = format!("makes an instance of {}", self.describe(class));
+            self.warn("call-of-value", None, &message);
+            return Value::Unknown;
+        };
+        let name = self.globals.get(id).name.clone();
+        self.judge.called(id, &name);
+        let args = args.filter(|_| !keywords);
+        match (self.contract_of(class), args) {
+            (Some(contract), Some(args)) if contract.kind == Kind::Class => {
+                if contract.new.iter().any(|signature| self.takes(signature, &args)) {
+                    if !contract.total {
+                        self.judge.may_stop(Alive::NONE);
+                    }
+                    return self.returned(contract, id, &args);
+                }
+                self.refuse_call(contract, &name, &args, &contract.new)
+            }
+            (_, args) => {
+                let args = args.map_or("…".to_owned(), |args| self.describe_all(&args));
+                let message = format!("makes an instance of `{name}` with ({args})");
+                self.warn("unlisted-call", Some(name), &message);
+                Value::Unknown
+            }
+        }
+    }
+
+    fn refuse_call(
+        &mut self,
+        contract: &Contract,
+        name: &str,
+        args: &[Value],
+        signatures: &[crate::policy::Signature],
+    ) -> Value {
+        let allowed: Vec<_> = signatures.iter().map(|signature| format!("({signature})")).collect();
+        let allowed = match allowed.len() {
+            0 => "not to be called".to_owned(),
+            _ => format!("called with {}", allowed.join(" or ")),
+        };
+        let _ = contract;
+        let message = format!(
+            "calls `{name}({})`, which the policy allows to be {allowed} only",
+            self.describe_all(args)
+        )
+        .replace("to be not to be called only", "to be resolved but not called");
+        self.warn("arguments", Some(name.to_owned()), &message);
+        Value::Unknown
+    }
+
+    fn returned(&mut self, contract: &'p Contract, id: GlobalId, args: &[Value]) -> Value {
+        match &contract.returns {
+            Returns::Instance => Value::Instance(id),
+            Returns::InstanceOfArgument(index) => {
+                let class = args.get(*index).copied().unwrap_or(Value::Unknown);
+                let made = self.contract_of(class).is_some_and(|contract| {
+                    contract.new.iter().any(|signature| signature.takes(0))
+                });
+                match class {
+                    Value::Global(class) if made => Value::Instance(class),
+                    _ => {
+                        let message = format!(
+                            "makes an instance of {}, which the policy does not allow",
+                            self.describe(class)
+                        );
+                        self.warn("arguments", None, &message);
+                        Value::Unknown
+                    }
+                }
+            }
+            Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
+                Some(class) => Value::Instance(class),
+                None => Value::Allowed,
+            },
+            Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
+                Some(global) => Value::Global(global),
+                None => Value::Allowed,
+            },
+            Returns::Pattern(pattern) => match pattern {
+                Pattern::Bytes => Value::SomeBytes,
+                Pattern::ByteArray => Value::ByteArray,
+                Pattern::List => Value::List,
+                Pattern::Set => Value::Set,
+                Pattern::FrozenSet => Value::FrozenSet,
+                Pattern::Int => Value::BigInt,
+                Pattern::Float => Value::Float,
+                Pattern::None => Value::None,
+                _ => Value::Allowed,
+            },
+        }
+    }
+
+    fn judge_build(&mut self, target: Value, state: Value) -> Value {
+        if let Some(contract) = self.class_of(target) {
+            if contract.build.iter().any(|pattern| self.matches(pattern, state)) {
+                self.judge.may_stop(Alive::NONE);
+                return target;
+            }
+        }
+        let message = format!(
+            "restores {} with the state {}, which the policy does not allow",
+            self.describe(target),
+            self.describe(state)
+        );
+        let global = self.global_name(target);
+        self.warn("state", global, &message);
+        target
+    }
+
+    fn judge_method(&mut self, target: Value, what: &'static str, allowed: fn(&Contract) -> bool) {
+        if self.class_of(target).is_some_and(allowed) {
+            self.judge.may_stop(Alive::NONE);
+            return;
+        }
+        let verb = match what {
+            "append" => "appends to",
+            "setitem" => "sets items of",
+            _ => "adds to",
+        };
+        let message = format!("{verb} {}, which the policy does not allow", self.describe(target));
+        let global = self.global_name(target);
+        self.warn(what, global, &message);
+    }
+
+    fn judge_hash(&mut self, value: Value) {
+        let harmless = match value {
+            // A class whose instances can't be hashed raises in every engine.
+            Value::Instance(_) => self.class_of(value).is_some(),
+            Value::Allowed => true,
+            _ => false,
+        };
+        self.judge.may_stop(Alive::NONE);
+        if !harmless {
+            let message = format!("hashes {}", self.describe(value));
+            self.warn("hash", None, &message);
+        }
+    }
+
+    fn global_name(&self, value: Value) -> Option<String> {
+        match value {
+            Value::Global(id) | Value::Instance(id) => Some(self.globals.get(id).name.clone()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The abstract pickle machine: stack, marks, memo and frames over abstract values.
+//!
+//! One transfer function an opcode, after `_pickle.c`; where the pure Python unpickler does
+//! otherwise, the machine says so as a doubt, and goes on with what either could do. It reports
+//! facts to the judge and must not itself know what is allowed.
+
+mod alive;
+mod globals;
+mod heap;
+mod memo;
+mod step;
+mod value;
+
+pub(crate) use alive::Alive;
+pub(crate) use globals::Globals;
+pub(crate) use heap::{Heap, Keys};
+pub(crate) use memo::Memo;
+pub(crate) use value::{GlobalId, Value};
+
+use std::borrow::Cow;
+
+use assay_pickle::{Argument, Instruction, Reader, text};
+
+use crate::judge::Judge;
+use crate::policy::Policy;
+
+/// A fault at which every unpickler raises: nothing after it is loaded.
+pub(crate) struct Fault {
+    pub message: String,
+}
+
+impl<S: Into<String>> From<S> for Fault {
+    fn from(message: S) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// Whether the machine goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Continue,
+    Stop,
+}
+
+/// The machine, in the middle of a pickle.
+pub(crate) struct Machine<'p, 'a> {
+    pub(crate) policy: &'p Policy,
+    input: &'a [u8],
+    pub(crate) stack: Vec<Value>,
+    /// Lengths of the stack at each mark.
+    marks: Vec<usize>,
+    memo: Memo,
+    /// The memo that an `Unpickler` used for the pickles before would still hold (`c-reuse`).
+    kept: Option<Memo>,
+    pub(crate) heap: Heap,
+    pub(crate) globals: Globals<'p>,
+    protocol: u8,
+    frame_end: Option<usize>,
+    pub(crate) judge: Judge,
+}
+
+impl<'p, 'a> Machine<'p, 'a> {
+    pub(crate) fn new(policy: &'p Policy, input: &'a [u8]) -> Self {
+        Self {
+            policy,
+            input,
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: Memo::default(),
+            kept: None,
+            heap: Heap::default(),
+            globals: Globals::default(),
+            protocol: 0,
+            frame_end: None,
+            judge: Judge::default(),
+        }
+    }
+
+    /// Makes ready for the next pickle of the stream: an empty stack and a new memo, while one
+    /// `Unpickler` used again keeps its memo.
+    pub(crate) fn begin_next(&mut self) {
+        self.stack.clear();
+        self.marks.clear();
+        let memo = std::mem::take(&mut self.memo);
+        self.kept.get_or_insert(memo);
+        self.protocol = 0;
+        self.frame_end = None;
+    }
+
+    /// The length of the stack below which nothing may be taken: the topmost mark.
+    fn fence(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn pop(&mut self) -> Result<Value, Fault> {
+        if self.stack.len() <= self.fence() {
+            return Err("the stack is empty where an object is needed".into());
+        }
+        Ok(self.stack.pop().expect("the stack is longer than its fence"))
+    }
+
+    fn top(&self) -> Result<Value, Fault> {
+        if self.stack.len() <= self.fence() {
+            return Err("the stack is empty where an object is needed".into());
+        }
+        Ok(*self.stack.last().expect("the stack is longer than its fence"))
+    }
+
+    /// Takes the topmost mark off and gives the length of the stack at it.
+    fn pop_mark(&mut self) -> Result<usize, Fault> {
+        self.marks.pop().ok_or_else(|| "there is no mark".into())
+    }
+
+    /// Takes off everything above the topmost mark, and the mark.
+    fn pop_slice(&mut self) -> Result<Vec<Value>, Fault> {
+        let start = self.pop_mark()?;
+        Ok(self.stack.split_off(start))
+    }
+
+    /// The instruction that pushed the constant at `offset`.
+    fn constant(&self, offset: u32) -> Option<Instruction<'a>> {
+        Reader::at(self.input, offset as usize).read().ok()
+    }
+
+    /// The text of a constant `str`, or of a constant ASCII 8-bit string.
+    pub(crate) fn text_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
+        let (Value::Str(offset) | Value::Str8(offset)) = value else { return None };
+        match self.constant(offset)?.argument {
+            Argument::Str(data) => Some(Cow::Borrowed(data)),
+            Argument::RawUnicode(line) => text::decode_raw_unicode(line).ok(),
+            Argument::String8(data) => data.is_ascii().then_some(Cow::Borrowed(data)),
+            Argument::Quoted { text, .. } => {
+                let (data, _) = text::unescape(text).ok()?;
+                data.is_ascii().then_some(data)
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes of a constant `bytes` or 8-bit string.
+    pub(crate) fn bytes_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
+        let (Value::Bytes(offset) | Value::Str8(offset)) = value else { return None };
+        match self.constant(offset)?.argument {
+            Argument::Bytes(data) | Argument::String8(data) => Some(Cow::Borrowed(data)),
+            Argument::Quoted { text, .. } => text::unescape(text).ok().map(|(data, _)| data),
+            _ => None,
+        }
+    }
+
+    /// The protocol in force.
+    pub(crate) fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    /// The marks, as lengths of the stack.
+    pub(crate) fn marks(&self) -> &[usize] {
+        &self.marks
+    }
+
+    /// Where the current frame ends.
+    pub(crate) fn frame_end(&self) -> Option<usize> {
+        self.frame_end
+    }
+
+    /// Bytes of memory that the machine's state takes, for the budget.
+    pub(crate) fn size(&self) -> usize {
+        (self.stack.len() + self.memo.len() * 2) * size_of::<Value>() + self.heap.size()
+    }
+}

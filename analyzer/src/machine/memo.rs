@@ -1,0 +1,43 @@
+//! The memo: what PUT and MEMOIZE store and GET fetches.
+
+use super::value::Value;
+
+/// Entries that may lie beyond the number of entries in use: `_pickle.c` allocates up to twice
+/// the index, so a pickle of few bytes could ask for gigabytes. Picklers count up from 0 or 1.
+const SLACK: u64 = 1 << 16;
+
+/// Values by index, and how many indices are in use (`memo_len` of `_pickle.c`).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memo {
+    entries: Vec<Option<Value>>,
+    used: usize,
+}
+
+impl Memo {
+    /// Stores a value; `false` if the index is out of all proportion.
+    pub(crate) fn put(&mut self, index: u64, value: Value) -> bool {
+        if index > self.used as u64 + SLACK {
+            return false;
+        }
+        let index = index as usize;
+        if index >= self.entries.len() {
+            self.entries.resize(index + 1, None);
+        }
+        self.used += usize::from(self.entries[index].replace(value).is_none());
+        true
+    }
+
+    /// Stores a value at the number of entries in use, as MEMOIZE does.
+    pub(crate) fn memoize(&mut self, value: Value) {
+        let index = self.used as u64;
+        self.put(index, value);
+    }
+
+    pub(crate) fn get(&self, index: u64) -> Option<Value> {
+        *self.entries.get(usize::try_from(index).ok()?)?
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.used
+    }
+}

@@ -1,0 +1,491 @@
+//! The transfer functions: one arm an opcode.
+
+use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
+
+use super::{Alive, Fault, Flow, Keys, Machine, Value};
+use crate::fact::Fact;
+
+/// Nesting of tuples beyond which hashing one may exhaust CPython's C stack: a tuple nested
+/// 300,000 deep as a dict key segfaults; CPython's own recursion limit is 1,000.
+const MAX_HASH_DEPTH: u32 = 500;
+
+/// A name that unpickling itself looks up on an instance, or that the interpreter does: an
+/// attribute so called could bring control back to the pickle.
+fn is_hook(name: &[u8]) -> bool {
+    matches!(name, b"append" | b"extend" | b"add") || name.starts_with(b"__")
+}
+
+impl Machine<'_, '_> {
+    /// Runs one opcode.
+    pub(crate) fn step(&mut self, instruction: &Instruction<'_>) -> Result<Flow, Fault> {
+        self.judge.at(instruction.offset, instruction.opcode);
+        self.check_frame(instruction);
+        if let Some(ambiguity) = instruction.ambiguity {
+            self.doubt_argument(ambiguity);
+        }
+        let here = u32::try_from(instruction.offset)
+            .map_err(|_| Fault::from("pickles beyond 4 GiB are not analysed"))?;
+        match instruction.opcode {
+            Opcode::Proto => self.protocol = small(instruction) as u8,
+            Opcode::Frame => self.begin_frame(instruction),
+            Opcode::Stop => {
+                self.pop()?;
+                if self.frame_end.is_some_and(|end| end > instruction.end()) {
+                    self.judge.doubt(
+                        "frame",
+                        "STOP stands before the end of its frame: readers of a stream go on at different bytes",
+                        Alive::BOTH,
+                    );
+                }
+                return Ok(Flow::Stop);
+            }
+
+            Opcode::None => self.stack.push(Value::None),
+            Opcode::NewTrue => self.stack.push(Value::Bool(true)),
+            Opcode::NewFalse => self.stack.push(Value::Bool(false)),
+            Opcode::BinInt1 | Opcode::BinInt2 => {
+                self.stack.push(Value::Int(small(instruction) as i32))
+            }
+            Opcode::BinInt | Opcode::Int | Opcode::Long | Opcode::Long1 | Opcode::Long4 => {
+                self.stack.push(integer(&instruction.argument));
+            }
+            Opcode::Float | Opcode::BinFloat => self.stack.push(Value::Float),
+            Opcode::Unicode
+            | Opcode::ShortBinUnicode
+            | Opcode::BinUnicode
+            | Opcode::BinUnicode8 => self.stack.push(Value::Str(here)),
+            Opcode::String | Opcode::BinString | Opcode::ShortBinString => {
+                self.stack.push(Value::Str8(here));
+                if self.text_of(Value::Str8(here)).is_none() {
+                    // The default encoding is ASCII, which raises; Latin-1 and bytes do not.
+                    self.judge.may_stop(Alive::NONE);
+                }
+            }
+            Opcode::ShortBinBytes | Opcode::BinBytes | Opcode::BinBytes8 => {
+                self.stack.push(Value::Bytes(here));
+            }
+            Opcode::ByteArray8 => self.stack.push(Value::ByteArray),
+            Opcode::NextBuffer => {
+                // Without buffers it raises; with them it is the caller's own object.
+                self.judge.may_stop(Alive::NONE);
+                self.stack.push(Value::Buffer);
+            }
+            Opcode::ReadonlyBuffer => {
+                let value = self.top()?;
+                if value != Value::Buffer {
+                    self.fact(Fact::View(value));
+                }
+            }
+
+            Opcode::EmptyTuple => self.push_tuple(&[]),
+            Opcode::Tuple1 => self.fixed_tuple(1)?,
+            Opcode::Tuple2 => self.fixed_tuple(2)?,
+            Opcode::Tuple3 => self.fixed_tuple(3)?,
+            Opcode::Tuple => {
+                let items = self.pop_slice()?;
+                self.push_tuple(&items);
+            }
+            Opcode::EmptyList => self.stack.push(Value::List),
+            Opcode::List => {
+                self.pop_slice()?;
+                self.stack.push(Value::List);
+            }
+            Opcode::EmptySet => self.stack.push(Value::Set),
+            Opcode::FrozenSet => {
+                let items = self.pop_slice()?;
+                self.hash_all(&items);
+                self.stack.push(Value::FrozenSet);
+            }
+            Opcode::EmptyDict => {
+                let dict = self.heap.new_dict();
+                self.stack.push(dict);
+            }
+            Opcode::Dict => {
+                let items = self.pop_slice()?;
+                let dict = self.heap.new_dict();
+                self.set_items(dict, &items)?;
+                self.stack.push(dict);
+            }
+
+            Opcode::Append => {
+                self.pop()?;
+                let target = self.top()?;
+                self.append(target);
+            }
+            Opcode::Appends => {
+                let items = self.pop_slice()?;
+                let target = self.top()?;
+                // Of nothing, C makes nothing, while Python still calls `extend`.
+                if !items.is_empty() || target != Value::List {
+                    self.append(target);
+                }
+            }
+            Opcode::SetItem => {
+                let value = self.pop()?;
+                let key = self.pop()?;
+                let target = self.top()?;
+                self.set_items(target, &[key, value])?;
+            }
+            Opcode::SetItems => {
+                let items = self.pop_slice()?;
+                let target = self.top()?;
+                self.set_items(target, &items)?;
+            }
+            Opcode::AddItems => {
+                let items = self.pop_slice()?;
+                let target = self.top()?;
+                if target != Value::Set {
+                    self.fact(Fact::Add(target));
+                }
+                self.hash_all(&items);
+            }
+
+            Opcode::Pop => {
+                if self.marks.last() == Some(&self.stack.len()) {
+                    self.marks.pop();
+                } else {
+                    self.pop()?;
+                }
+            }
+            Opcode::PopMark => {
+                self.pop_slice()?;
+            }
+            Opcode::Dup => self.stack.push(self.top()?),
+            Opcode::Mark => self.marks.push(self.stack.len()),
+
+            Opcode::Get | Opcode::BinGet | Opcode::LongBinGet => self.get(&instruction.argument)?,
+            Opcode::Put | Opcode::BinPut | Opcode::LongBinPut => self.put(&instruction.argument)?,
+            Opcode::Memoize => {
+                let value = self.top()?;
+                self.memo.memoize(value);
+                if let Some(kept) = &mut self.kept {
+                    kept.memoize(value);
+                }
+            }
+
+            Opcode::Global => {
+                let value = self.named(instruction);
+                self.stack.push(value);
+            }
+            Opcode::StackGlobal => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let value = self.stack_global(module, name)?;
+                self.stack.push(value);
+            }
+            Opcode::Ext1 | Opcode::Ext2 => self.extension(i64::from(small(instruction)))?,
+            Opcode::Ext4 => match instruction.argument {
+                Argument::Int(code) => self.extension(i64::from(code))?,
+                _ => self.extension(0)?,
+            },
+            Opcode::PersId => {
+                let value = self.fact(Fact::Persistent);
+                self.stack.push(value);
+            }
+            Opcode::BinPersId => {
+                self.pop()?;
+                let value = self.fact(Fact::Persistent);
+                self.stack.push(value);
+            }
+
+            Opcode::Reduce => {
+                let (args, callee) = (self.pop()?, self.pop()?);
+                let args = self.elements(args);
+                let value = self.fact(Fact::Call { callee, args });
+                self.stack.push(value);
+            }
+            Opcode::Inst => {
+                let args = self.pop_slice()?;
+                let class = self.named(instruction);
+                self.instantiate(class, args);
+            }
+            Opcode::Obj => {
+                let mut args = self.pop_slice()?;
+                if args.is_empty() {
+                    return Err("OBJ has no class above the mark".into());
+                }
+                let class = args.remove(0);
+                self.instantiate(class, args);
+            }
+            Opcode::NewObj => {
+                let (args, class) = (self.pop()?, self.pop()?);
+                let args = self.elements(args);
+                let value = self.fact(Fact::New { class, args, keywords: false });
+                self.stack.push(value);
+            }
+            Opcode::NewObjEx => {
+                let (keywords, args, class) = (self.pop()?, self.pop()?, self.pop()?);
+                let args = self.elements(args);
+                let empty = matches!(keywords, Value::Dict(_)) && self.is_fresh_dict(instruction);
+                let value = self.fact(Fact::New { class, args, keywords: !empty });
+                self.stack.push(value);
+            }
+            Opcode::Build => {
+                let state = self.pop()?;
+                let target = self.top()?;
+                self.fact(Fact::Build { target, state });
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Whether the opcode before this one is EMPTY_DICT: the dict on top is then empty.
+    fn is_fresh_dict(&self, instruction: &Instruction<'_>) -> bool {
+        self.judge.previous() == Some(Opcode::EmptyDict) && instruction.offset > 0
+    }
+
+    fn doubt_argument(&mut self, ambiguity: Ambiguity) {
+        let alive = match ambiguity {
+            Ambiguity::Numeral | Ambiguity::Length => Alive::C,
+            Ambiguity::Float | Ambiguity::EmptyName => Alive::PY,
+            Ambiguity::Escape | Ambiguity::ControlCharacter => Alive::BOTH,
+            Ambiguity::Digits => Alive::NONE,
+        };
+        self.judge.doubt("ambiguous-argument", ambiguity.message(), alive);
+    }
+
+    /// Frames must hold whole opcodes: C loads past their ends, Python does not.
+    fn check_frame(&mut self, instruction: &Instruction<'_>) {
+        let Some(end) = self.frame_end else { return };
+        if instruction.offset >= end {
+            self.frame_end = None;
+        } else if instruction.end() > end {
+            self.frame_end = None;
+            self.judge.doubt(
+                "frame",
+                "an opcode straddles the end of its frame: C reads on, Python raises",
+                Alive::C,
+            );
+        }
+    }
+
+    fn begin_frame(&mut self, instruction: &Instruction<'_>) {
+        if self.frame_end.is_some_and(|end| instruction.end() < end) {
+            self.judge.doubt("frame", "a frame begins within another: Python raises", Alive::C);
+        }
+        let left = (self.input.len() - instruction.end()) as u64;
+        let Argument::UInt(length) = instruction.argument else { return };
+        if length > left {
+            self.judge.doubt("frame", "the frame is longer than the input: C raises", Alive::PY);
+        }
+        self.frame_end = Some(instruction.end() + length.min(left) as usize);
+    }
+
+    fn push_tuple(&mut self, items: &[Value]) {
+        let tuple = self.heap.new_tuple(items);
+        self.stack.push(tuple);
+    }
+
+    fn fixed_tuple(&mut self, len: usize) -> Result<(), Fault> {
+        let start = self.stack.len().checked_sub(len).filter(|start| *start >= self.fence());
+        let start = start.ok_or("the stack is too short for the tuple")?;
+        let tuple = self.heap.new_tuple(&self.stack[start..]);
+        self.stack.truncate(start);
+        self.stack.push(tuple);
+        Ok(())
+    }
+
+    /// The elements, if the value is a tuple.
+    fn elements(&self, value: Value) -> Option<Vec<Value>> {
+        match value {
+            Value::Tuple(id) => Some(self.heap.tuple(id).to_vec()),
+            _ => None,
+        }
+    }
+
+    fn append(&mut self, target: Value) {
+        if target != Value::List {
+            self.fact(Fact::Append(target));
+        }
+    }
+
+    fn set_items(&mut self, target: Value, items: &[Value]) -> Result<(), Fault> {
+        if !items.len().is_multiple_of(2) {
+            return Err("an odd number of items for a dict".into());
+        }
+        if let Value::Dict(dict) = target {
+            for key in items.iter().step_by(2) {
+                let plain = matches!(key, Value::Str(_) | Value::Str8(_))
+                    && self.text_of(*key).is_some_and(|name| !is_hook(&name));
+                if !plain && self.heap.keys(dict) == Keys::Attributes {
+                    self.heap.taint_keys(dict);
+                }
+                self.hash(*key);
+            }
+        } else {
+            self.fact(Fact::SetItem(target));
+            for key in items.iter().step_by(2) {
+                self.hash(*key);
+            }
+        }
+        Ok(())
+    }
+
+    fn hash_all(&mut self, items: &[Value]) {
+        for item in items {
+            self.hash(*item);
+        }
+    }
+
+    fn hash(&mut self, value: Value) {
+        match value {
+            Value::None
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::BigInt
+            | Value::Float
+            | Value::Str(_)
+            | Value::Str8(_)
+            | Value::Bytes(_)
+            | Value::SomeBytes
+            | Value::FrozenSet
+            | Value::Global(_) => {}
+            Value::Tuple(_) if self.heap.depth(value) > MAX_HASH_DEPTH => {
+                let message = "hashing tuples nested this deep may crash the interpreter";
+                self.judge.doubt("nesting", message, Alive::NONE);
+            }
+            Value::Tuple(id) => {
+                // Members may be unhashable: then every engine raises.
+                self.judge.may_stop(Alive::NONE);
+                for member in self.heap.tuple(id).to_vec() {
+                    if matches!(member, Value::Unknown | Value::Allowed | Value::Buffer) {
+                        self.fact(Fact::Hash(member));
+                    } else if let Value::Instance(_) | Value::Tuple(_) = member {
+                        self.hash(member);
+                    }
+                }
+            }
+            Value::List | Value::Dict(_) | Value::Set | Value::ByteArray => {
+                self.judge.may_stop(Alive::NONE);
+            }
+            Value::Unknown | Value::Allowed | Value::Buffer | Value::Instance(_) => {
+                self.fact(Fact::Hash(value));
+            }
+        }
+    }
+
+    fn memo_index(&mut self, argument: &Argument<'_>) -> Result<Option<u64>, Fault> {
+        Ok(match argument {
+            Argument::UInt(index) => Some(*index),
+            Argument::Numeral(numeral) => match numeral.value {
+                Some(index) => {
+                    Some(u64::try_from(index).map_err(|_| Fault::from("a negative memo index"))?)
+                }
+                None => None,
+            },
+            _ => None,
+        })
+    }
+
+    fn get(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+        let Some(index) = self.memo_index(argument)? else {
+            self.stack.push(Value::Unknown);
+            return Ok(());
+        };
+        let fresh = self.memo.get(index);
+        let kept = self.kept.as_ref().map_or(fresh, |kept| kept.get(index));
+        if fresh != kept {
+            self.judge.doubt(
+                "stream-memo",
+                "one Unpickler used again still holds the memo of the pickles before, and fetches another object here",
+                Alive::BOTH,
+            );
+        }
+        match (fresh, kept) {
+            (Some(value), Some(other)) if value == other => self.stack.push(value),
+            (None, None) => return Err(format!("memo entry {index} was never stored").into()),
+            (None, Some(_)) => {
+                self.judge.may_stop(Alive::NONE);
+                self.stack.push(Value::Unknown);
+            }
+            (Some(value), _) => self.stack.push(value),
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+        let value = self.top()?;
+        let Some(index) = self.memo_index(argument)? else { return Ok(()) };
+        let fits = self.memo.put(index, value);
+        if let Some(kept) = &mut self.kept {
+            kept.put(index, value);
+        }
+        if !fits {
+            let message = format!("memo index {index} is out of proportion: C allocates up to it");
+            self.judge.doubt("memo-index", message, Alive::PY);
+        }
+        Ok(())
+    }
+
+    /// The global of GLOBAL's or INST's two lines.
+    fn named(&mut self, instruction: &Instruction<'_>) -> Value {
+        let Argument::Name { module, name } = instruction.argument else { return Value::Unknown };
+        let id = self.globals.resolve(self.policy, module, name, self.protocol);
+        self.fact(Fact::Resolve(id))
+    }
+
+    fn stack_global(&mut self, module: Value, name: Value) -> Result<Value, Fault> {
+        let is_text = |value| {
+            matches!(value, Value::Str(_) | Value::Str8(_) | Value::Unknown | Value::Allowed)
+        };
+        if !is_text(module) || !is_text(name) {
+            return Err("STACK_GLOBAL needs two str".into());
+        }
+        let (Some(module_text), Some(name_text)) = (self.text_of(module), self.text_of(name))
+        else {
+            return Ok(self.fact(Fact::ResolveComputed));
+        };
+        let id = self.globals.resolve(self.policy, &module_text, &name_text, self.protocol);
+        if matches!(module, Value::Str8(_)) || matches!(name, Value::Str8(_)) {
+            let message = "the name is an 8-bit string: with encoding='bytes' it is refused";
+            self.judge.doubt("name-encoding", message, Alive::BOTH);
+        }
+        Ok(self.fact(Fact::Resolve(id)))
+    }
+
+    fn extension(&mut self, code: i64) -> Result<(), Fault> {
+        if code <= 0 {
+            return Err("an extension code must be positive".into());
+        }
+        let value = self.fact(Fact::Extension(code));
+        self.stack.push(value);
+        Ok(())
+    }
+
+    /// INST and OBJ: without arguments a class is made by `__new__`, else it is called.
+    fn instantiate(&mut self, class: Value, args: Vec<Value>) {
+        let value = if args.is_empty() && !self.is_function(class) {
+            self.fact(Fact::New { class, args: Some(args), keywords: false })
+        } else {
+            self.fact(Fact::Call { callee: class, args: Some(args) })
+        };
+        self.stack.push(value);
+    }
+}
+
+/// The number of an opcode whose argument is an unsigned number of at most four bytes.
+fn small(instruction: &Instruction<'_>) -> u32 {
+    match instruction.argument {
+        Argument::UInt(value) => value as u32,
+        _ => 0,
+    }
+}
+
+fn integer(argument: &Argument<'_>) -> Value {
+    let fitting = |value: i64| i32::try_from(value).map_or(Value::BigInt, Value::Int);
+    match *argument {
+        Argument::Int(value) => Value::Int(value),
+        Argument::Numeral(numeral) => match (numeral.text, numeral.value) {
+            (b"00", _) => Value::Bool(false),
+            (b"01", _) => Value::Bool(true),
+            (_, Some(value)) => fitting(value),
+            (_, None) => Value::BigInt,
+        },
+        Argument::Long(data) if data.len() <= 8 => {
+            let fill = if data.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+            let mut bytes = [fill; 8];
+            bytes[..data.len()].copy_from_slice(data);
+            fitting(i64::from_le_bytes(bytes))
+        }
+        _ => Value::BigInt,
+    }
+}

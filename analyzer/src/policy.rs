@@ -1,0 +1,90 @@
+//! Policies: which globals a pickle may use, and how.
+//!
+//! A policy is data: TOML files under `policies/`, or the user's own. It holds *contracts*, one
+//! for each allowed global, and the deny list of globals known to be harmful. A policy is never
+//! derived from attacks, nor the deny list from the contracts.
+
+mod contract;
+mod deny;
+mod load;
+mod names;
+mod pattern;
+mod touch;
+mod weaken;
+
+pub use contract::{Contract, Kind, Returns};
+pub use deny::Denied;
+pub use load::PolicyError;
+pub use names::Renames;
+pub use pattern::{Pattern, Signature};
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Contracts and deny list, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    names: Vec<String>,
+    contracts: Vec<Arc<Contract>>,
+    /// Module, then qualified name, to the index in `contracts`.
+    index: HashMap<String, HashMap<String, usize>>,
+    deny: Arc<deny::DenyList>,
+    renames: Arc<Renames>,
+    /// Modules whose code any allowed callable may run.
+    common_helpers: Vec<String>,
+    /// Modules of which every global passes: only ever set by `weakened`.
+    blind_to: Vec<String>,
+}
+
+/// What the policy says of one global.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'p> {
+    /// Its contract, if it is allowed.
+    pub contract: Option<&'p Contract>,
+    /// Its entry on the deny list.
+    pub denied: Option<&'p Denied>,
+}
+
+impl Policy {
+    /// The profiles that were added up, in the order given.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The contract of a global, by its Python 3 module and qualified name.
+    pub fn contract(&self, module: &str, name: &str) -> Option<&Contract> {
+        let index = *self.index.get(module)?.get(name)?;
+        Some(&self.contracts[index])
+    }
+
+    /// Every contract.
+    pub fn contracts(&self) -> impl Iterator<Item = &Contract> {
+        self.contracts.iter().map(AsRef::as_ref)
+    }
+
+    /// Every allowed global, module and qualified name, in order.
+    pub fn globals(&self) -> Vec<(String, String)> {
+        let mut globals: Vec<_> = self
+            .index
+            .iter()
+            .flat_map(|(module, names)| names.keys().map(|name| (module.clone(), name.clone())))
+            .collect();
+        globals.sort();
+        globals
+    }
+
+    /// The renames of `fix_imports`.
+    pub(crate) fn renames(&self) -> &Renames {
+        &self.renames
+    }
+
+    /// What is said of the global that `find_class(module, name)` asks for, exactly so spelled.
+    pub(crate) fn entry(&self, module: &str, name: &str) -> Entry<'_> {
+        Entry { contract: self.contract(module, name), denied: self.deny.find(module, name) }
+    }
+
+    /// Whether the policy was blinded to the module, for a positive control.
+    pub(crate) fn is_blind_to(&self, module: &str) -> bool {
+        self.blind_to.iter().any(|blind| blind == module)
+    }
+}

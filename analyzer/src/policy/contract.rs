@@ -1,0 +1,66 @@
+//! A contract: how one global, or several alike, may be used.
+
+use super::pattern::{Pattern, Signature};
+
+/// What a global is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A class; calls return an instance of it.
+    #[default]
+    Class,
+    /// A function.
+    Function,
+    /// Neither: a constant such as `Ellipsis`.
+    Value,
+}
+
+/// What a call returns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Returns {
+    /// An instance of the class that was called.
+    #[default]
+    Instance,
+    /// An instance of the class given as that argument.
+    InstanceOfArgument(usize),
+    /// Something of a built-in type.
+    Pattern(Pattern),
+    /// An instance of another class of the policy, `module:name`.
+    InstanceOf(String),
+    /// Another global of the policy.
+    Global(String),
+}
+
+/// How a global may be used. What is not said is not allowed.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// The globals it speaks of, module and qualified name.
+    pub globals: Vec<(String, String)>,
+    /// What they are.
+    pub kind: Kind,
+    /// The argument lists with which they may be called (REDUCE; INST and OBJ with arguments).
+    pub call: Vec<Signature>,
+    /// The argument lists with which `cls.__new__` may be called (NEWOBJ, NEWOBJ_EX; INST and
+    /// OBJ without arguments).
+    pub new: Vec<Signature>,
+    /// The states with which BUILD may restore an instance.
+    pub build: Vec<Pattern>,
+    /// Whether APPEND and APPENDS may extend an instance.
+    pub append: bool,
+    /// Whether SETITEM and SETITEMS may set items of an instance.
+    pub setitem: bool,
+    /// Whether ADDITEMS may add to an instance.
+    pub add: bool,
+    /// Whether an instance may be hashed and compared (dict keys, members of sets).
+    pub hash: bool,
+    /// Whether a call that conforms never raises.
+    pub total: bool,
+    /// What a call returns.
+    pub returns: Returns,
+    /// Modules beside their own whose code a conforming use may run.
+    pub helpers: Vec<String>,
+    /// Names that the objects give themselves where these differ.
+    pub also: Vec<String>,
+    /// Where it is written that this is safe.
+    pub source: String,
+}

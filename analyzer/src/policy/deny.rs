@@ -1,0 +1,51 @@
+//! The deny list: globals known to be harmful, each with the source that says so.
+
+use std::collections::HashMap;
+
+/// One entry of the deny list.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Denied {
+    /// The module.
+    pub module: String,
+    /// The names; `*` is every name of the module.
+    pub names: Vec<String>,
+    /// What it does, as a verb phrase: "runs a command".
+    pub does: String,
+    /// Where that is documented.
+    pub source: String,
+}
+
+/// The deny list, indexed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DenyList {
+    entries: Vec<Denied>,
+    exact: HashMap<(String, String), usize>,
+    modules: HashMap<String, usize>,
+}
+
+impl DenyList {
+    pub(super) fn new(entries: Vec<Denied>) -> Self {
+        let mut list = Self::default();
+        for (index, entry) in entries.iter().enumerate() {
+            for name in &entry.names {
+                if name == "*" {
+                    list.modules.insert(entry.module.clone(), index);
+                } else {
+                    list.exact.insert((entry.module.clone(), name.clone()), index);
+                }
+            }
+        }
+        list.entries = entries;
+        list
+    }
+
+    /// The entry that denies the global, or a step on the way to it if its name is dotted.
+    pub(super) fn find(&self, module: &str, name: &str) -> Option<&Denied> {
+        let steps = name.match_indices('.').map(|(dot, _)| &name[..dot]);
+        let exact = steps
+            .chain([name])
+            .find_map(|step| self.exact.get(&(module.to_owned(), step.to_owned())));
+        exact.or_else(|| self.modules.get(module)).map(|&index| &self.entries[index])
+    }
+}

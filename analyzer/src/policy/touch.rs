@@ -1,0 +1,112 @@
+//! What an observer may ask of a policy: whether something that was touched is allowed.
+//!
+//! Names are dotted, `module.qualname`, as CPython's objects name themselves; where the module
+//! ends and the name begins is found by trying.
+
+use super::{Entry, Kind, Policy};
+
+/// Every way to split a dotted name into module and name, longest module first.
+fn splits(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    name.rmatch_indices('.').map(|(dot, _)| (&name[..dot], &name[dot + 1..]))
+}
+
+impl Policy {
+    /// The entry of a dotted name: the split that has a contract, else one that is denied.
+    fn dotted(&self, name: &str) -> Option<Entry<'_>> {
+        let entries = || splits(name).map(|(module, name)| self.entry(module, name));
+        let allowed = entries().find(|entry| entry.contract.is_some());
+        allowed.or_else(|| entries().find(|entry| entry.denied.is_some()))
+    }
+
+    fn any_spelling(&self, name: &str) -> Option<Entry<'_>> {
+        let direct = self.dotted(name);
+        if direct.is_some_and(|entry| entry.contract.is_some()) {
+            return direct;
+        }
+        let renamed = splits(name).find_map(|(module, rest)| {
+            let (module, rest) = self.renames.renamed(module, rest)?;
+            let entry = self.entry(module, rest);
+            (entry.contract.is_some() || entry.denied.is_some()).then_some(entry)
+        });
+        renamed.or(direct)
+    }
+
+    /// Whether a pickle may ask for the global, in Python 2's spelling or Python 3's.
+    pub fn allows_resolve(&self, name: &str) -> bool {
+        let allowed = |name| self.any_spelling(name).is_some_and(|entry| entry.contract.is_some());
+        // A dotted name is walked step by step: each step towards an allowed name is allowed.
+        allowed(name) || self.is_step(name)
+    }
+
+    fn is_step(&self, name: &str) -> bool {
+        self.contracts().flat_map(|contract| &contract.globals).any(|(module, qualified)| {
+            qualified.match_indices('.').any(|(dot, _)| {
+                name.strip_prefix(module.as_str()).and_then(|rest| rest.strip_prefix('.'))
+                    == Some(&qualified[..dot])
+            })
+        })
+    }
+
+    /// Whether the unpickler itself may call the callable of that name.
+    pub fn allows_call(&self, name: &str) -> bool {
+        let by_contract = self.any_spelling(name).and_then(|entry| entry.contract);
+        by_contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
+            || self.contracts().any(|contract| contract.also.iter().any(|also| also == name))
+    }
+
+    /// Whether a pickle may cause the module to be imported.
+    pub fn allows_import(&self, module: &str) -> bool {
+        let own = |own: &str| {
+            own == module || own.starts_with(module) && own[module.len()..].starts_with('.')
+        };
+        self.index.keys().any(|key| own(key))
+    }
+
+    /// Whether the unpickler itself may call the method, `module.Type.method`.
+    pub fn allows_method(&self, name: &str) -> bool {
+        let Some((owner, _)) = name.rsplit_once('.') else { return false };
+        let class = self.dotted(owner).and_then(|entry| entry.contract);
+        class.is_some_and(|contract| contract.kind == Kind::Class)
+            || BUILTIN_CONTAINERS.contains(&owner)
+            || self.contracts().any(|contract| contract.also.iter().any(|also| also == owner))
+    }
+
+    /// Whether `callee` may be called, by code of CPython or a library, in the course of a use
+    /// of the allowed global `root` (its call, a method of it).
+    pub fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
+        if self.denied(callee) {
+            return false;
+        }
+        let within = |module: &str| {
+            callee.strip_prefix(module).is_some_and(|rest| rest.starts_with('.') || rest.is_empty())
+        };
+        if self.common_helpers.iter().any(|helper| within(helper)) {
+            return true;
+        }
+        let contract = splits(root)
+            .map(|(owner, _)| owner)
+            .chain([root])
+            .find_map(|name| self.any_spelling(name).and_then(|entry| entry.contract));
+        let contract = contract
+            .or_else(|| self.any_spelling(root).and_then(|entry| entry.contract))
+            .or_else(|| self.contracts().find(|contract| contract.also.iter().any(|a| a == root)));
+        contract.is_some_and(|contract| {
+            contract.globals.iter().any(|(module, _)| within(module))
+                || contract.helpers.iter().any(|helper| within(helper))
+        })
+    }
+
+    /// Whether the global is on the deny list, in Python 2's spelling or Python 3's.
+    pub fn denied(&self, name: &str) -> bool {
+        let denied = |(module, rest): (&str, &str)| self.deny.find(module, rest).is_some();
+        let renamed = |(module, rest): (&str, &str)| {
+            self.renames.renamed(module, rest).map(|(m, n)| (m.to_owned(), n.to_owned()))
+        };
+        splits(name).any(denied)
+            || splits(name).filter_map(renamed).any(|(m, n)| denied((m.as_str(), n.as_str())))
+    }
+}
+
+/// Containers whose methods the unpickler calls on its own account.
+const BUILTIN_CONTAINERS: [&str; 5] =
+    ["builtins.list", "builtins.dict", "builtins.set", "builtins.frozenset", "builtins.tuple"];

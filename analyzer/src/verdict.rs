@@ -1,0 +1,108 @@
+//! What an analysis says: verdicts, and the reasons for them.
+
+use serde::{Deserialize, Serialize};
+
+/// A judgement on a pickle, ordered from harmless to harmful.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Proved: on every supported CPython, by every engine, in every load mode, loading touches
+    /// only what the policy allows.
+    #[default]
+    Safe,
+    /// Neither proved safe nor proved dangerous.
+    Unproven,
+    /// Proved: loading asks for a global of the deny list on at least one engine.
+    Dangerous,
+}
+
+impl Verdict {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unproven => "unproven",
+            Self::Dangerous => "dangerous",
+        }
+    }
+}
+
+/// How grave a reason is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Stands in the way of `safe`.
+    Warning,
+    /// Proof of danger.
+    Error,
+}
+
+/// Why a pickle is not `safe`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reason {
+    /// The rule that fired, by its stable name.
+    pub rule: &'static str,
+    /// How grave.
+    pub severity: Severity,
+    /// Offset in bytes of the opcode at which it fired.
+    pub offset: usize,
+    /// The opcode's name; empty where the input ends.
+    pub opcode: &'static str,
+    /// The global concerned, `module.name`.
+    pub global: Option<String>,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// A fault in the bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Malformed {
+    /// Offset in bytes.
+    pub offset: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// What was found out about one pickle of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PickleAnalysis {
+    /// Offset in bytes of the pickle in its stream.
+    pub offset: usize,
+    /// Length in bytes, up to and with STOP or the fault.
+    pub length: usize,
+    /// The protocol it declares; the highest its opcodes need if it declares none.
+    pub protocol: u8,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why it is not `safe`; empty if it is.
+    pub reasons: Vec<Reason>,
+    /// Globals it resolves, `module.name`, each once, in order.
+    pub globals: Vec<String>,
+    /// Globals it calls, each once, in order.
+    pub calls: Vec<String>,
+    /// Where it stops being a pickle.
+    pub malformed: Option<Malformed>,
+}
+
+/// What was found out about a stream of pickles.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Analysis {
+    /// The gravest verdict among the pickles.
+    pub verdict: Verdict,
+    /// The pickles in order; never empty.
+    pub pickles: Vec<PickleAnalysis>,
+}
+
+impl Analysis {
+    /// The reasons of all pickles.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        self.pickles.iter().flat_map(|pickle| &pickle.reasons)
+    }
+
+    /// Whether any pickle calls a global.
+    pub fn has_call(&self) -> bool {
+        self.pickles.iter().any(|pickle| !pickle.calls.is_empty())
+    }
+}
