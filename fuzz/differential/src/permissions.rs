@@ -3,6 +3,8 @@
 //! A trait, so that hand-made observations can be compared under hand-made policies. An
 //! implementor must answer from the policy alone, never from what an analyser made of a pickle.
 
+use assay_analyzer::Policy;
+
 /// Answers for one name at a time; names are dotted, `module.qualname`, in any spelling.
 pub trait Permissions {
     /// May `find_class` be asked for it?
@@ -17,4 +19,30 @@ pub trait Permissions {
     fn trusts_in_turn(&self, root: &str, callee: &str) -> bool;
     /// Is it on the deny list?
     fn denied(&self, name: &str) -> bool;
+}
+
+impl Permissions for Policy {
+    fn allows_resolve(&self, name: &str) -> bool {
+        Policy::allows_resolve(self, name)
+    }
+
+    fn allows_call(&self, name: &str) -> bool {
+        Policy::allows_call(self, name)
+    }
+
+    fn allows_import(&self, module: &str) -> bool {
+        Policy::allows_import(self, module)
+    }
+
+    fn allows_method(&self, name: &str) -> bool {
+        Policy::allows_method(self, name)
+    }
+
+    fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
+        Policy::trusts_in_turn(self, root, callee)
+    }
+
+    fn denied(&self, name: &str) -> bool {
+        Policy::denied(self, name)
+    }
 }

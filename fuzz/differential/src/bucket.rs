@@ -1,0 +1,279 @@
+//! *Buckets*: stable ids of root causes.
+//!
+//! A bucket is read off the minimised, canonicalised pickle: every peculiarity left there is
+//! one that the discrepancy needs. It is made of opcodes and their forms, of places in the
+//! stream and, for divergences, of the engines apart; never of the names of payloads, of texts,
+//! addresses or versions, so that the same cause has the same id everywhere.
+
+use std::collections::BTreeSet;
+
+use assay_pickle::{Opcode, Program, StackItem};
+
+use crate::compare::Discrepancy;
+use crate::divergence::Axis;
+use crate::machine::{self, Run, Step};
+use crate::{Class, fault};
+
+/// The id of the root cause: `<class>-<slug>-<8 hex digits>`.
+///
+/// `minimized` must be canonical for the discrepancy, and `discrepancy` what was seen with it.
+pub fn bucket(minimized: &[u8], discrepancy: &Discrepancy) -> String {
+    let features = features(minimized, discrepancy);
+    let hash = blake3::hash(format!("{}|{}", discrepancy.class, features.join("|")).as_bytes());
+    let digits = &hash.to_hex()[..8];
+    let slug = slug(&features);
+    format!("{}-{slug}-{digits}", discrepancy.class)
+}
+
+/// Parts of a slug that are shown; the rest is in the hash.
+const SHOWN: usize = 4;
+
+fn slug(features: &[String]) -> String {
+    let shown: Vec<&str> = features.iter().take(SHOWN).map(String::as_str).collect();
+    if shown.is_empty() { "plain".to_owned() } else { shown.join("-") }
+}
+
+/// Every peculiarity of the minimised pickle, most telling first.
+pub fn features(minimized: &[u8], discrepancy: &Discrepancy) -> Vec<String> {
+    let program = Program::parse(minimized);
+    let run = machine::run(&program.codes);
+    let mut out = Vec::new();
+    match discrepancy.class {
+        Class::Divergence => {
+            if let Some(divergence) = &discrepancy.divergence {
+                out.push(divergence.facet.name().to_owned());
+                match divergence.axis {
+                    Axis::Versions => out.push("versions".into()),
+                    Axis::Engines => {
+                        let sides: Vec<String> = divergence
+                            .sides
+                            .iter()
+                            .map(|side| {
+                                let names: Vec<&str> =
+                                    side.engines.iter().map(|engine| engine.name()).collect();
+                                names.join("+")
+                            })
+                            .collect();
+                        out.push(sides.join("-vs-"));
+                    }
+                }
+            }
+            out.extend(ending(&program, &run));
+            out.extend(doubts(&program));
+            out.extend(opcodes(&program, |_| false));
+        }
+        Class::AnalyzerCrash | Class::InterpreterCrash => {
+            out.extend(ending(&program, &run));
+            out.extend(opcodes(&program, |_| false));
+        }
+        Class::Unsound | Class::NoWitness => {
+            out.extend(touch(&program, &run, discrepancy));
+            out.extend(ending(&program, &run));
+            out.extend(doubts(&program));
+            let expected = skeleton(&run, discrepancy, &program);
+            out.extend(opcodes(&program, |index| expected.contains(&index)));
+        }
+    }
+    out
+}
+
+/// Where the opcode at fault stands and how it names and calls.
+fn touch(program: &Program, run: &Run, discrepancy: &Discrepancy) -> Vec<String> {
+    let mut out = Vec::new();
+    let Some(step) = fault::step(program, run, discrepancy) else { return out };
+    if step.pickle > 0 {
+        out.push("second-pickle".into());
+    }
+    let (naming, calling) = fault::naming_and_calling(run, step);
+    if let Some(naming) = naming {
+        out.push(lower(naming.opcode));
+        out.extend(spelling(run, naming));
+    }
+    if let Some(calling) = calling
+        && calling.opcode != Opcode::Reduce
+        && naming.is_none_or(|naming| naming.index != calling.index)
+    {
+        out.push(lower(calling.opcode));
+    }
+    if naming.is_none() && calling.is_none() {
+        out.push(lower(step.opcode));
+    }
+    if out == ["global"] {
+        out[0] = "plain-global".into();
+    }
+    out
+}
+
+/// How the operands of STACK_GLOBAL came about, where not as plain literals.
+fn spelling(run: &Run, step: &Step) -> Option<String> {
+    if step.opcode != Opcode::StackGlobal {
+        return None;
+    }
+    let forms: BTreeSet<String> = step
+        .took
+        .iter()
+        .filter_map(|&id| {
+            let value = &run.values[id];
+            if value.through_dup {
+                return Some("dup".to_owned());
+            }
+            if value.through_memo {
+                return Some("memo".to_owned());
+            }
+            let made_by = run.step(value.made_by)?.opcode;
+            (made_by != Opcode::ShortBinUnicode).then(|| lower(made_by))
+        })
+        .collect();
+    (!forms.is_empty()).then(|| forms.into_iter().collect::<Vec<_>>().join("+"))
+}
+
+/// How the stream ends, if not as it should.
+fn ending(program: &Program, run: &Run) -> Option<String> {
+    if run.fault.is_some() {
+        Some("before-fault".into())
+    } else if !program.tail.is_empty() {
+        Some("before-garbage".into())
+    } else if !run.stopped {
+        Some("before-end".into())
+    } else {
+        None
+    }
+}
+
+/// Arguments on whose reading CPythons disagree.
+fn doubts(program: &Program) -> Vec<String> {
+    let doubts: BTreeSet<String> = program
+        .codes
+        .iter()
+        .filter_map(|code| {
+            let view = code.view();
+            let ambiguity = view.ambiguity?;
+            Some(format!("{}:{ambiguity:?}", lower(view.opcode)).to_lowercase())
+        })
+        .collect();
+    doubts.into_iter().collect()
+}
+
+/// The opcodes that are there for a reason that nothing else explains, each once.
+fn opcodes(program: &Program, explained: impl Fn(usize) -> bool) -> Vec<String> {
+    let left: BTreeSet<String> = program
+        .codes
+        .iter()
+        .enumerate()
+        .filter(|(index, code)| !explained(*index) && !is_filler(code.opcode()))
+        .map(|(_, code)| lower(family(code.opcode())))
+        .collect();
+    left.into_iter().collect()
+}
+
+/// Opcodes that a minimiser leaves where some value is needed.
+fn is_filler(opcode: Opcode) -> bool {
+    matches!(opcode, Opcode::None | Opcode::EmptyTuple | Opcode::Mark | Opcode::Stop)
+}
+
+/// Opcodes that do the same work in several forms count as one where nothing hangs on the form.
+fn family(opcode: Opcode) -> Opcode {
+    match opcode {
+        Opcode::BinPut | Opcode::LongBinPut => Opcode::BinPut,
+        Opcode::BinGet | Opcode::LongBinGet => Opcode::BinGet,
+        other => other,
+    }
+}
+
+/// The opcodes that any touch of this kind needs: the one that names and its operands, the one
+/// that calls and its arguments.
+fn skeleton(run: &Run, discrepancy: &Discrepancy, program: &Program) -> BTreeSet<usize> {
+    let mut out = BTreeSet::new();
+    let Some(step) = fault::step(program, run, discrepancy) else { return out };
+    let (naming, calling) = fault::naming_and_calling(run, step);
+    for step in [Some(step), naming, calling].into_iter().flatten() {
+        out.insert(step.index);
+        for &id in &step.took {
+            let value = &run.values[id];
+            for inner in &run.steps[value.first.min(run.steps.len())..] {
+                if inner.index > value.made_by {
+                    break;
+                }
+                if builds_data(inner.opcode) {
+                    out.insert(inner.index);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Literals and the tuples around them: arguments of a call.
+fn builds_data(opcode: Opcode) -> bool {
+    let info = opcode.info();
+    matches!(
+        opcode,
+        Opcode::Tuple | Opcode::Tuple1 | Opcode::Tuple2 | Opcode::Tuple3 | Opcode::Mark
+    ) || info.before.is_empty()
+        && matches!(
+            info.after,
+            [StackItem::Int
+                | StackItem::IntOrBool
+                | StackItem::Bool
+                | StackItem::Float
+                | StackItem::Str
+                | StackItem::BytesOrStr
+                | StackItem::Bytes
+                | StackItem::None
+                | StackItem::Dict
+                | StackItem::List
+                | StackItem::Tuple]
+        )
+}
+
+fn lower(opcode: Opcode) -> String {
+    opcode.name().to_lowercase().replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_oracle::Engine;
+    use assay_subjects::{JudgeBy, Judged, Judgement};
+
+    use super::*;
+    use crate::compare;
+    use crate::testing::{Good, system};
+
+    fn unsound(minimized: &[u8], pythons: &[&str]) -> String {
+        let seen: Vec<_> = pythons.iter().map(|python| system(python, Engine::CLoads)).collect();
+        let found =
+            compare(&Judgement::new(Judged::Safe), JudgeBy::Effects, &Good, &seen).remove(0);
+        bucket(minimized, &found)
+    }
+
+    #[test]
+    fn the_id_does_not_hang_on_payload_or_versions() {
+        let one = unsound(b"(S'x'\nios\nsystem\n.", &["3.11.7"]);
+        assert_eq!(one, unsound(b"(inot\nos\n.", &["3.9.18", "3.13.0"]));
+        assert!(one.starts_with("unsound-inst-"), "{one}");
+    }
+
+    #[test]
+    fn different_causes_have_different_ids() {
+        let pickles: [&[u8]; 9] = [
+            b"cos\nsystem\n.",
+            b"(ios\nsystem\n.",
+            b"N.cos\nsystem\n.",
+            b"cos\nsystem\n\xff",
+            b"cos\nsystem\n",
+            b"\x8c\x02os\x8c\x06system\x93.",
+            b"\x8c\x02os\x940\x8c\x06systemh\x00\x93.",
+            b"(cos\nsystem\no.",
+            b"\x82\x01.",
+        ];
+        let ids: BTreeSet<String> = pickles.iter().map(|p| unsound(p, &["3.11.7"])).collect();
+        assert_eq!(ids.len(), pickles.len(), "{ids:#?}");
+    }
+
+    #[test]
+    fn a_call_by_reduce_is_the_plain_one() {
+        let asked = unsound(b"cos\nsystem\n.", &["3.11.7"]);
+        let called = unsound(b"cos\nsystem\n\x8c\x01x\x85R.", &["3.11.7"]);
+        assert_eq!(asked, called);
+    }
+}
