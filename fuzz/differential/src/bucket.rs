@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use assay_oracle::Mode;
 use assay_pickle::{Opcode, Program, StackItem};
 
 use crate::compare::Discrepancy;
@@ -16,13 +17,34 @@ use crate::{Class, fault};
 
 /// The id of the root cause: `<class>-<slug>-<8 hex digits>`.
 ///
-/// `minimized` must be canonical for the discrepancy, and `discrepancy` what was seen with it.
-pub fn bucket(minimized: &[u8], discrepancy: &Discrepancy) -> String {
-    let features = features(minimized, discrepancy);
+/// `minimized` must be canonical for the discrepancy, `discrepancy` what was seen with it, and
+/// `mode` the plainest mode in which it shows.
+pub fn bucket(minimized: &[u8], discrepancy: &Discrepancy, mode: Mode) -> String {
+    let mut features = features(minimized, discrepancy);
+    features.extend(peculiar(mode));
     let hash = blake3::hash(format!("{}|{}", discrepancy.class, features.join("|")).as_bytes());
     let digits = &hash.to_hex()[..8];
     let slug = slug(&features);
     format!("{}-{slug}-{digits}", discrepancy.class)
+}
+
+/// In what a mode differs from the default.
+fn peculiar(mode: Mode) -> Vec<String> {
+    let default = Mode::default();
+    let mut out = Vec::new();
+    if mode.encoding != default.encoding {
+        out.push("encoding");
+    }
+    if mode.fix_imports != default.fix_imports {
+        out.push("no-fix-imports");
+    }
+    if mode.buffers != default.buffers {
+        out.push("buffers");
+    }
+    if mode.persistent_load != default.persistent_load {
+        out.push("persistent-load");
+    }
+    out.into_iter().map(str::to_owned).collect()
 }
 
 /// Parts of a slug that are shown; the rest is in the hash.
@@ -243,7 +265,7 @@ mod tests {
         let seen: Vec<_> = pythons.iter().map(|python| system(python, Engine::CLoads)).collect();
         let found =
             compare(&Judgement::new(Judged::Safe), JudgeBy::Effects, &Good, &seen).remove(0);
-        bucket(minimized, &found)
+        bucket(minimized, &found, Mode::default())
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! with it. Where they part is a *discrepancy*; discrepancies with one root cause share a
 //! *bucket*. This crate takes both witnesses as they are and adds nothing to either.
 
+mod bench;
 mod bucket;
 mod canonicalise;
 mod class;
 pub mod classify;
 mod compare;
 pub mod divergence;
+mod explain;
 pub mod fault;
 pub mod machine;
 pub mod minimise;
@@ -18,8 +20,10 @@ mod permissions;
 #[cfg(test)]
 mod testing;
 
+pub use bench::{Bench, Checked, Load, Traced, Witness, other_modes};
 pub use bucket::{bucket, features};
 pub use canonicalise::{canonicalise, is_whole};
 pub use class::{Class, Hunt};
 pub use compare::{Discrepancy, Sighting, compare, offences};
+pub use explain::{Explanation, Line, explain};
 pub use permissions::Permissions;

@@ -1,0 +1,326 @@
+//! The *bench*: a subject and a witness, side by side, for one pickle at a time.
+//!
+//! Judges and loads the same bytes, compares, and follows a discrepancy down to its root cause.
+//! What `check`, `minimize` and a campaign do with a single pickle is done here, so that all
+//! three come to the same bucket.
+
+use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run};
+use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
+
+use crate::compare::{Discrepancy, offences};
+use crate::divergence::{self, Facet};
+use crate::minimise::{Budget, minimise};
+use crate::offence::Offence;
+use crate::{Class, Hunt, Permissions, bucket, canonicalise, compare};
+
+/// Whoever loads pickles for real. An implementor must isolate each load from all others and
+/// from this process.
+pub trait Witness {
+    /// The versions of its interpreters; requests name them by index.
+    fn versions(&self) -> Vec<String>;
+
+    /// Loads each pickle, alone.
+    fn load(
+        &mut self,
+        python: usize,
+        run: Run,
+        pickles: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<Observation>>;
+}
+
+impl Witness for Oracle {
+    fn versions(&self) -> Vec<String> {
+        self.pythons().iter().map(|python| python.version.clone()).collect()
+    }
+
+    fn load(
+        &mut self,
+        python: usize,
+        run: Run,
+        pickles: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<Observation>> {
+        self.full_batch(python, run, pickles)
+    }
+}
+
+/// One subject beside one witness.
+pub struct Bench<'a> {
+    /// The analyser.
+    pub subject: &'a mut dyn Subject,
+    /// The oracle.
+    pub witness: &'a mut dyn Witness,
+    /// What loading may touch.
+    pub allowed: &'a dyn Permissions,
+    /// What refutes the analyser's `safe`.
+    pub by: JudgeBy,
+    /// The engines to load with.
+    pub engines: &'a [Engine],
+}
+
+/// One load that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Index of the interpreter.
+    pub python: usize,
+    /// Engine and mode.
+    pub run: Run,
+}
+
+/// A pickle that was judged and loaded.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What the analyser said.
+    pub judgement: Judgement,
+    /// What was loaded how; beside `observations`.
+    pub loads: Vec<Load>,
+    /// What was seen.
+    pub observations: Vec<Observation>,
+    /// Where the two disagree.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+/// A discrepancy followed down to its cause.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// The id of the root cause.
+    pub bucket: String,
+    /// The plainest pickle that shows it.
+    pub minimized: Vec<u8>,
+    /// The discrepancy, as that pickle shows it.
+    pub discrepancy: Discrepancy,
+    /// What the analyser says of that pickle.
+    pub judgement: Judgement,
+    /// The mode that is needed.
+    pub mode: Mode,
+    /// How many candidates were tried.
+    pub tests: usize,
+}
+
+/// Modes other than the default, each in one respect.
+pub fn other_modes() -> [Mode; 5] {
+    let default = Mode::default();
+    [
+        Mode { encoding: Encoding::Latin1, ..default },
+        Mode { encoding: Encoding::Bytes, ..default },
+        Mode { fix_imports: false, ..default },
+        Mode { buffers: true, ..default },
+        Mode { persistent_load: true, ..default },
+    ]
+}
+
+impl Bench<'_> {
+    /// Loads the pickle in the given mode by every engine on every interpreter.
+    pub fn observe(
+        &mut self,
+        pickle: &[u8],
+        mode: Mode,
+    ) -> assay_oracle::Result<(Vec<Load>, Vec<Observation>)> {
+        let mut loads = Vec::new();
+        let mut seen = Vec::new();
+        for python in 0..self.witness.versions().len() {
+            for &engine in self.engines {
+                let load = Load { python, run: Run { engine, mode } };
+                seen.push(self.load(load, pickle)?);
+                loads.push(load);
+            }
+        }
+        Ok((loads, seen))
+    }
+
+    /// One load; what the machine's own troubles may have ended is loaded once more.
+    fn load(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<Observation> {
+        let mut once = || -> assay_oracle::Result<Observation> {
+            Ok(self.witness.load(load.python, load.run, &[pickle])?.remove(0))
+        };
+        let seen = once()?;
+        match seen.outcome {
+            Outcome::Timeout | Outcome::Sandbox => once(),
+            _ => Ok(seen),
+        }
+    }
+
+    /// Judges the pickle, loads it everywhere and compares.
+    pub fn check(&mut self, pickle: &[u8], hunt: Hunt) -> assay_oracle::Result<Checked> {
+        self.check_in(pickle, hunt, Mode::default())
+    }
+
+    /// As [`check`](Self::check), in one mode.
+    pub fn check_in(
+        &mut self,
+        pickle: &[u8],
+        hunt: Hunt,
+        mode: Mode,
+    ) -> assay_oracle::Result<Checked> {
+        let judgement = self.subject.judge(pickle);
+        let (loads, observations) = self.observe(pickle, mode)?;
+        let mut discrepancies = compare(&judgement, self.by, self.allowed, &observations);
+        discrepancies.retain(|discrepancy| hunt.wants(discrepancy.class));
+        if discrepancies.iter().any(|found| found.class == Class::NoWitness)
+            && self.has_witness_elsewhere(pickle)?
+        {
+            discrepancies.retain(|found| found.class != Class::NoWitness);
+        }
+        Ok(Checked { judgement, loads, observations, discrepancies })
+    }
+
+    /// Whether something denied is touched in a mode other than the default.
+    fn has_witness_elsewhere(&mut self, pickle: &[u8]) -> assay_oracle::Result<bool> {
+        for mode in other_modes() {
+            let (_, seen) = self.observe(pickle, mode)?;
+            let mut touched = seen.iter().flat_map(|observation| &observation.touched);
+            if touched.any(|touched| self.allowed.denied(&touched.name)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Follows one discrepancy of a checked pickle down to its cause. `None` if it does not show
+    /// again: then it was no property of the pickle.
+    pub fn trace(
+        &mut self,
+        pickle: &[u8],
+        checked: &Checked,
+        discrepancy: &Discrepancy,
+        budget: Budget,
+    ) -> assay_oracle::Result<Option<Traced>> {
+        let class = discrepancy.class;
+        let Some(shows) = self.shows(checked, discrepancy) else { return Ok(None) };
+        let mut mode = shows.loads.first().map_or(Mode::default(), |load| load.run.mode);
+        let mut trouble = None;
+        let mut shows = shows;
+        if mode != Mode::default() {
+            let plain = shows.in_mode(Mode::default());
+            if self.holds(pickle, &plain)? {
+                (shows, mode) = (plain, Mode::default());
+            }
+        }
+        if !self.holds(pickle, &shows)? {
+            return Ok(None);
+        }
+        let budget = shows.affordable(budget);
+        let mut interesting = |candidate: &[u8]| {
+            trouble.is_none()
+                && self.holds(candidate, &shows).unwrap_or_else(|error| {
+                    trouble = Some(error);
+                    false
+                })
+        };
+        let reduced = match class {
+            Class::Unsound | Class::NoWitness => canonicalise(pickle, &mut interesting, budget),
+            _ => minimise(pickle, &mut interesting, budget),
+        };
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        let again = self.check_in(&reduced.bytes, Hunt::All, mode)?;
+        let Some(found) = again.discrepancies.into_iter().find(|found| found.class == class) else {
+            return Ok(None);
+        };
+        Ok(Some(Traced {
+            bucket: bucket(&reduced.bytes, &found, mode),
+            minimized: reduced.bytes,
+            discrepancy: found,
+            judgement: again.judgement,
+            mode,
+            tests: reduced.tests,
+        }))
+    }
+
+    /// What must hold of a candidate for it to show the same discrepancy.
+    fn shows(&self, checked: &Checked, discrepancy: &Discrepancy) -> Option<Shows> {
+        let first = discrepancy.observation;
+        let mut shows =
+            Shows { class: discrepancy.class, loads: Vec::new(), key: None, facet: None };
+        match discrepancy.class {
+            Class::AnalyzerCrash | Class::NoWitness => {}
+            Class::InterpreterCrash => shows.loads.push(checked.loads[first?]),
+            Class::Unsound => {
+                let first = first?;
+                shows.loads.push(checked.loads[first]);
+                shows.key = self.key(&checked.observations[first]);
+            }
+            Class::Divergence => {
+                let divergence = discrepancy.divergence.as_ref()?;
+                shows.facet = Some(divergence.facet);
+                for side in divergence.sides.iter().take(2) {
+                    shows.loads.push(checked.loads[*side.observations.first()?]);
+                }
+            }
+        }
+        Some(shows)
+    }
+
+    /// What tells this unsoundness from another: the effect if effects refute, else the first
+    /// offence.
+    fn key(&self, seen: &Observation) -> Option<(u8, String)> {
+        let offences = offences(self.by, self.allowed, seen);
+        let offence = match self.by {
+            JudgeBy::Effects => offences.last(),
+            JudgeBy::Policy => offences.first(),
+        };
+        offence.map(Offence::key)
+    }
+
+    fn holds(&mut self, candidate: &[u8], shows: &Shows) -> assay_oracle::Result<bool> {
+        match shows.class {
+            Class::AnalyzerCrash => return Ok(self.subject.judge(candidate).crashed),
+            Class::Unsound if self.subject.judge(candidate).verdict != Judged::Safe => {
+                return Ok(false);
+            }
+            Class::NoWitness => {
+                if self.subject.judge(candidate).verdict != Judged::Dangerous {
+                    return Ok(false);
+                }
+                let checked = self.check(candidate, Hunt::Soundness)?;
+                return Ok(checked.discrepancies.iter().any(|d| d.class == Class::NoWitness));
+            }
+            _ => {}
+        }
+        let mut seen = Vec::new();
+        for load in &shows.loads {
+            seen.push(self.load(*load, candidate)?);
+        }
+        Ok(match shows.class {
+            Class::InterpreterCrash => seen[0].outcome == Outcome::Signaled,
+            Class::Divergence => {
+                divergence::find(&seen).is_some_and(|found| Some(found.facet) == shows.facet)
+            }
+            _ => offences(self.by, self.allowed, &seen[0])
+                .iter()
+                .any(|offence| Some(offence.key()) == shows.key),
+        })
+    }
+}
+
+/// What must hold, and where to look.
+#[derive(Clone)]
+struct Shows {
+    class: Class,
+    loads: Vec<Load>,
+    key: Option<(u8, String)>,
+    facet: Option<Facet>,
+}
+
+impl Shows {
+    fn in_mode(&self, mode: Mode) -> Self {
+        let mut out = self.clone();
+        for load in &mut out.loads {
+            load.run.mode = mode;
+        }
+        out
+    }
+
+    /// Some classes take dozens of loads, or loads that run into a limit, for each candidate.
+    fn affordable(&self, budget: Budget) -> Budget {
+        let most = match self.class {
+            Class::NoWitness => 150,
+            _ if self.facet == Some(Facet::Limit) => 30,
+            _ => budget.tests,
+        };
+        Budget { tests: budget.tests.min(most) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! *Explaining*: a discrepancy in plain words, aligned on the disassembly.
+//!
+//! Says what the analyser believed, what happened, and at which opcode the two part. It tells
+//! only what was seen: it must not guess at the analyser's source.
+
+use assay_oracle::Mode;
+use assay_pickle::{Opcode, Program, disassemble, quote_bytes};
+use assay_subjects::Judgement;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Discrepancy;
+use crate::machine::{self, Run, Step};
+use crate::{Class, fault};
+
+/// One line of an annotated disassembly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Offset in bytes.
+    pub offset: usize,
+    /// Opcode and argument, or the bytes that are none.
+    pub code: String,
+    /// What came about here, if anything did.
+    pub note: Option<String>,
+    /// Whether this is the opcode at fault.
+    pub at_fault: bool,
+}
+
+/// A discrepancy explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// What the analyser said, and what it said beside it.
+    pub believed: String,
+    /// What was seen.
+    pub happened: Vec<String>,
+    /// Where the two part, in a sentence.
+    pub parting: Option<String>,
+    /// What kind of hole it is, as far as the pickle's form tells.
+    pub mechanism: String,
+    /// The disassembly.
+    pub listing: Vec<Line>,
+    /// How to load it to see it.
+    pub load: String,
+}
+
+/// Explains what the minimised pickle shows.
+pub fn explain(
+    minimized: &[u8],
+    discrepancy: &Discrepancy,
+    judgement: &Judgement,
+    mode: Mode,
+) -> Explanation {
+    let program = Program::parse(minimized);
+    let run = machine::run(&program.codes);
+    let at = match discrepancy.class {
+        Class::Unsound | Class::NoWitness => fault::step(&program, &run, discrepancy),
+        _ => None,
+    };
+    Explanation {
+        believed: believed(judgement),
+        happened: happened(discrepancy),
+        parting: at.map(|step| parting(&program, step, discrepancy)),
+        mechanism: mechanism(&program, &run, at, discrepancy),
+        listing: listing(&program, &run, at, discrepancy),
+        load: load(discrepancy, mode),
+    }
+}
+
+fn believed(judgement: &Judgement) -> String {
+    let mut out = format!("The analyser's verdict is `{}`", judgement.verdict);
+    if !judgement.rules.is_empty() {
+        out += &format!(", for {}", judgement.rules.join(", "));
+    }
+    if let Some(detail) = &judgement.detail {
+        out += &format!(" ({detail})");
+    }
+    if judgement.globals.is_empty() {
+        out += "; it names no global that it saw";
+    } else {
+        out += &format!("; it saw {}", judgement.globals.join(", "));
+    }
+    out + "."
+}
+
+fn happened(discrepancy: &Discrepancy) -> Vec<String> {
+    let mut out: Vec<String> = discrepancy
+        .touched
+        .iter()
+        .map(|touched| {
+            let kind = format!("{:?}", touched.kind).to_lowercase();
+            let args = touched.args.as_deref().map(|args| format!(" with {args}"));
+            format!("{kind} `{}`{}", touched.name, args.unwrap_or_default())
+        })
+        .collect();
+    out.extend(discrepancy.effects.iter().map(|effect| {
+        format!("effect {}: {}", format!("{:?}", effect.kind).to_lowercase(), effect.detail)
+    }));
+    if let Some(divergence) = &discrepancy.divergence {
+        out.extend(divergence.sides.iter().map(|side| {
+            let engines: Vec<&str> = side.engines.iter().map(|engine| engine.name()).collect();
+            format!("{} on {}: {}", engines.join(", "), side.pythons.join(", "), side.says)
+        }));
+    }
+    if out.is_empty() {
+        out.push(discrepancy.summary.clone());
+    }
+    out
+}
+
+fn parting(program: &Program, step: &Step, discrepancy: &Discrepancy) -> String {
+    let opcode = program.codes[step.index].opcode().name();
+    let place = format!("byte {}, opcode {opcode}", step.offset);
+    match discrepancy.class {
+        Class::NoWitness => format!("The analyser's charge can only concern {place}."),
+        _ => format!("They part at {place}: up to there nothing refutes the verdict."),
+    }
+}
+
+fn mechanism(program: &Program, run: &Run, at: Option<&Step>, discrepancy: &Discrepancy) -> String {
+    if let Some(divergence) = &discrepancy.divergence {
+        return format!(
+            "CPython has no single answer here: {} disagree about {}.",
+            match divergence.axis {
+                crate::divergence::Axis::Engines => "its unpicklers",
+                crate::divergence::Axis::Versions => "its versions",
+            },
+            divergence.facet.name()
+        );
+    }
+    match discrepancy.class {
+        Class::AnalyzerCrash => return "The analyser does not survive these bytes.".into(),
+        Class::InterpreterCrash => return "The interpreter does not survive these bytes.".into(),
+        Class::NoWitness => {
+            return "The analyser claims proof of danger where loading meets none.".into();
+        }
+        _ => {}
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    if let Some(step) = at {
+        let (naming, calling) = fault::naming_and_calling(run, step);
+        if step.pickle > 0 {
+            parts.push("it happens in a later pickle of the stream, past the first STOP");
+        }
+        match naming.map(|step| step.opcode) {
+            Some(Opcode::Inst) => parts.push("INST names and calls in one opcode"),
+            Some(Opcode::StackGlobal) => {
+                parts.push("the name is taken from the stack by STACK_GLOBAL");
+            }
+            Some(Opcode::Ext1 | Opcode::Ext2 | Opcode::Ext4) => {
+                parts.push("the name comes from the extension registry");
+            }
+            _ => {}
+        }
+        match calling.map(|step| step.opcode) {
+            None | Some(Opcode::Reduce | Opcode::Inst) => {}
+            Some(Opcode::Build) => parts.push("BUILD hands the state to the object's own code"),
+            Some(Opcode::Obj) => parts.push("OBJ calls what lies above the mark"),
+            Some(Opcode::NewObj | Opcode::NewObjEx) => parts.push("the call is one of `__new__`"),
+            Some(_) => parts.push("an opcode that fills a container calls the object's method"),
+        }
+    }
+    if run.fault.is_some() || !program.tail.is_empty() || !run.stopped {
+        parts.push("the pickle breaks off afterwards, when it is too late: what opcodes did stays");
+    }
+    match parts.as_slice() {
+        [] => {
+            "Nothing about its form is unusual: the analyser sees the name and lets it pass.".into()
+        }
+        parts => {
+            let text = parts.join("; ");
+            let mut chars = text.chars();
+            let first = chars.next().map(|c| c.to_ascii_uppercase());
+            first.into_iter().chain(chars).chain(".".chars()).collect()
+        }
+    }
+}
+
+fn listing(
+    program: &Program,
+    run: &Run,
+    at: Option<&Step>,
+    discrepancy: &Discrepancy,
+) -> Vec<Line> {
+    let mut notes: Vec<(usize, String)> = Vec::new();
+    for touched in &discrepancy.touched {
+        if let Some(step) = fault::of_touch(program, run, touched) {
+            let kind = format!("{:?}", touched.kind).to_lowercase();
+            notes.push((step.index, format!("{kind} {}", touched.name)));
+        }
+    }
+    if let Some((index, fault)) = run.fault {
+        notes.push((index, format!("breaks here: {}", fault_name(fault))));
+    }
+    let mut offset = 0;
+    let mut out = Vec::new();
+    for (index, code) in program.codes.iter().enumerate() {
+        let noted: Vec<&str> =
+            notes.iter().filter(|(i, _)| *i == index).map(|(_, note)| note.as_str()).collect();
+        out.push(Line {
+            offset,
+            code: disassemble(&code.view()),
+            note: (!noted.is_empty()).then(|| noted.join(", ")),
+            at_fault: at.is_some_and(|step| step.index == index),
+        });
+        offset += code.bytes().len();
+    }
+    if !program.tail.is_empty() {
+        out.push(Line {
+            offset,
+            code: format!("bytes {}", quote_bytes(&program.tail, 32)),
+            note: Some("not readable as an opcode".into()),
+            at_fault: false,
+        });
+    }
+    out
+}
+
+fn fault_name(fault: machine::Fault) -> &'static str {
+    match fault {
+        machine::Fault::Stack => "the stack holds too little",
+        machine::Fault::Memo => "the memo has no such entry",
+    }
+}
+
+fn load(discrepancy: &Discrepancy, mode: Mode) -> String {
+    let mut options = Vec::new();
+    let default = Mode::default();
+    if mode.encoding != default.encoding {
+        options.push(format!("encoding={:?}", format!("{:?}", mode.encoding).to_lowercase()));
+    }
+    if mode.fix_imports != default.fix_imports {
+        options.push("fix_imports=False".into());
+    }
+    if mode.buffers {
+        options.push("buffers=…".into());
+    }
+    if mode.persistent_load {
+        options.push("a persistent_load".into());
+    }
+    let engines: Vec<&str> = discrepancy.engines().iter().map(|engine| engine.name()).collect();
+    let pythons = discrepancy.pythons();
+    match (engines.as_slice(), options.as_slice()) {
+        ([], _) => "No load is needed to see it.".into(),
+        (engines, []) => {
+            format!("Seen by {} on CPython {}.", engines.join(", "), pythons.join(", "))
+        }
+        (engines, options) => format!(
+            "Seen by {} on CPython {}, loading with {}.",
+            engines.join(", "),
+            pythons.join(", "),
+            options.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_oracle::Engine;
+    use assay_subjects::{JudgeBy, Judged};
+
+    use super::*;
+    use crate::compare;
+    use crate::testing::{Good, system};
+
+    #[test]
+    fn says_what_was_believed_what_happened_and_where() {
+        let judgement = Judgement::new(Judged::Safe);
+        let seen = [system("3.11.7", Engine::CLoads)];
+        let found = compare(&judgement, JudgeBy::Policy, &Good, &seen).remove(0);
+        let told = explain(b"(S'x'\nios\nsystem\n.", &found, &judgement, Mode::default());
+        assert!(told.believed.contains("`safe`"), "{told:?}");
+        assert!(told.happened[0].contains("os.system"), "{told:?}");
+        assert!(told.parting.as_ref().unwrap().contains("byte 6, opcode INST"), "{told:?}");
+        assert!(told.mechanism.starts_with("INST names and calls"), "{told:?}");
+        let at: Vec<&Line> = told.listing.iter().filter(|line| line.at_fault).collect();
+        assert_eq!(at.len(), 1);
+        assert_eq!(at[0].code, "INST 'os' 'system'");
+        assert_eq!(told.load, "Seen by c-loads on CPython 3.11.7.");
+    }
+}
