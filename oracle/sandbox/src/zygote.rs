@@ -109,11 +109,12 @@ impl Child {
         time: Duration,
         mut note: impl FnMut(Denied),
     ) -> Result<End> {
-        let until = Instant::now() + time;
+        // None is a time so long that it never comes.
+        let until = Instant::now().checked_add(time);
         // A negative descriptor is passed over by poll.
         let listener = recorder.map_or(-1, |recorder| recorder.as_fd().as_raw_fd());
         loop {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.map_or(time, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 self.kill()?;
                 self.wait()?;
@@ -125,7 +126,7 @@ impl Child {
                 revents: 0,
             });
             // Rounded up, so as not to spin through the last millisecond.
-            let timeout = i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX);
+            let timeout = i32::try_from(left.as_millis().saturating_add(1)).unwrap_or(i32::MAX);
             match sys::poll(&mut fds, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => other.map_err(Error::zygote("poll"))?,

@@ -152,8 +152,13 @@ const TABLE: &[Row] = &[
     row(SYS_pipe2, Allow, "leads nowhere: nobody has the other end"),
     row(SYS_ppoll, Allow, "waits on what it has"),
     row(SYS_pselect6, Allow, "waits on what it has"),
+    row(SYS_epoll_create1, Allow, "`import selectors` tries whether it works"),
+    row(SYS_epoll_ctl, Allow, "waits on what it has"),
+    row(SYS_epoll_pwait, Allow, "waits on what it has"),
     #[cfg(target_arch = "x86_64")]
     row(SYS_poll, Allow, "waits on what it has"),
+    #[cfg(target_arch = "x86_64")]
+    row(SYS_epoll_wait, Allow, "waits on what it has"),
     #[cfg(target_arch = "x86_64")]
     row(SYS_select, Allow, "waits on what it has"),
     #[cfg(target_arch = "x86_64")]
