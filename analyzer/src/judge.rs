@@ -7,7 +7,7 @@ pub(crate) use report::Judge;
 
 use crate::fact::Fact;
 use crate::machine::{Alive, GlobalId, Machine, Value};
-use crate::policy::{Contract, Kind, Pattern, Returns};
+use crate::policy::{Contract, Kind, Pattern, Returns, Signature};
 use crate::verdict::Severity;
 
 impl<'p> Machine<'p, '_> {
@@ -141,7 +141,7 @@ impl<'p> Machine<'p, '_> {
             return Value::Unknown;
         };
         if !contract.call.iter().any(|signature| self.takes(signature, &args)) {
-            return self.refuse_call(contract, &name, &args, &contract.call);
+            return self.refuse_call(&name, &args, &contract.call);
         }
         if !contract.total {
             self.judge.may_stop(Alive::NONE);
@@ -169,7 +169,7 @@ impl<'p> Machine<'p, '_> {
                     }
                     return self.returned(contract, id, &args);
                 }
-                self.refuse_call(contract, &name, &args, &contract.new)
+                self.refuse_call(&name, &args, &contract.new)
             }
             (_, args) => {
                 let args = args.map_or("…".to_owned(), |args| self.describe_all(&args));
@@ -180,24 +180,14 @@ impl<'p> Machine<'p, '_> {
         }
     }
 
-    fn refuse_call(
-        &mut self,
-        contract: &Contract,
-        name: &str,
-        args: &[Value],
-        signatures: &[crate::policy::Signature],
-    ) -> Value {
+    fn refuse_call(&mut self, name: &str, args: &[Value], signatures: &[Signature]) -> Value {
         let allowed: Vec<_> = signatures.iter().map(|signature| format!("({signature})")).collect();
         let allowed = match allowed.len() {
-            0 => "not to be called".to_owned(),
-            _ => format!("called with {}", allowed.join(" or ")),
+            0 => "to be resolved, not called".to_owned(),
+            _ => format!("to be called with {} only", allowed.join(" or ")),
         };
-        let _ = contract;
-        let message = format!(
-            "calls `{name}({})`, which the policy allows to be {allowed} only",
-            self.describe_all(args)
-        )
-        .replace("to be not to be called only", "to be resolved but not called");
+        let args = self.describe_all(args);
+        let message = format!("calls `{name}({args})`, which the policy allows {allowed}");
         self.warn("arguments", Some(name.to_owned()), &message);
         Value::Unknown
     }
@@ -245,11 +235,11 @@ impl<'p> Machine<'p, '_> {
     }
 
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
-        if let Some(contract) = self.class_of(target) {
-            if contract.build.iter().any(|pattern| self.matches(pattern, state)) {
-                self.judge.may_stop(Alive::NONE);
-                return target;
-            }
+        let class = self.class_of(target);
+        let mut states = class.iter().flat_map(|contract| &contract.build);
+        if states.any(|pattern| self.matches(pattern, state)) {
+            self.judge.may_stop(Alive::NONE);
+            return target;
         }
         let message = format!(
             "restores {} with the state {}, which the policy does not allow",

@@ -28,6 +28,8 @@ mod stream;
 mod verdict;
 
 pub use annotate::{Annotated, annotate};
-pub use policy::{Contract, Policy, PolicyError};
+pub use policy::{
+    Contract, Denied, Kind, Pattern, Policy, PolicyError, Renames, Returns, Signature,
+};
 pub use stream::analyze;
 pub use verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};

@@ -147,19 +147,9 @@ impl<'p, 'a> Machine<'p, 'a> {
         }
     }
 
-    /// The protocol in force.
-    pub(crate) fn protocol(&self) -> u8 {
-        self.protocol
-    }
-
     /// The marks, as lengths of the stack.
     pub(crate) fn marks(&self) -> &[usize] {
         &self.marks
-    }
-
-    /// Where the current frame ends.
-    pub(crate) fn frame_end(&self) -> Option<usize> {
-        self.frame_end
     }
 
     /// Bytes of memory that the machine's state takes, for the budget.

@@ -74,7 +74,7 @@ impl Policy {
     }
 
     /// The renames of `fix_imports`.
-    pub(crate) fn renames(&self) -> &Renames {
+    pub fn renames(&self) -> &Renames {
         &self.renames
     }
 

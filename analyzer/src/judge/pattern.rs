@@ -36,6 +36,13 @@ impl Machine<'_, '_> {
                 matches!(value, Value::Str(_))
                     && self.text_of(value).is_some_and(|constant| *constant == *text.as_bytes())
             }
+            Pattern::Regex => {
+                let constant = match value {
+                    Value::Str(_) => self.text_of(value),
+                    _ => self.bytes_of(value),
+                };
+                constant.is_some_and(|text| compiles_quietly(&text))
+            }
             Pattern::Str8 => matches!(value, Value::Str8(_)),
             Pattern::Bytes => matches!(value, Value::Bytes(_) | Value::SomeBytes),
             Pattern::BytesOfLength(length) => {
@@ -153,6 +160,47 @@ impl Machine<'_, '_> {
             Fact::Persistent => "persistent".to_owned(),
             Fact::Extension(code) => format!("extension {code}"),
             Fact::View(value) => format!("view {}", self.describe(*value)),
+        }
+    }
+}
+
+/// Whether `re` compiles the expression without a warning: no set within a set or set operators
+/// to come (FutureWarning), no inline flags after the start (DeprecationWarning). More are
+/// refused than need be.
+fn compiles_quietly(expression: &[u8]) -> bool {
+    let mut in_set = false;
+    let mut escaped = false;
+    let has = |pair: &[u8]| expression.windows(2).any(|window| window == pair);
+    if [b"--", b"&&", b"~~", b"||"].iter().any(|operator| has(*operator)) {
+        return false;
+    }
+    if expression.windows(3).skip(1).any(|w| w[..2] == *b"(?" && w[2].is_ascii_lowercase()) {
+        return false;
+    }
+    for byte in expression {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'[' if in_set => return false,
+            b'[' => in_set = true,
+            b']' => in_set = false,
+            _ => {}
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compiles_quietly;
+
+    #[test]
+    fn only_expressions_without_warnings() {
+        for quiet in [r"\w+", r"(?u)\b\w\w+\b", "[a-z]*", r"\[\[", "(?:a|b)"] {
+            assert!(compiles_quietly(quiet.as_bytes()), "{quiet}");
+        }
+        for loud in ["[[a]", "[a--b]", "a(?i)b", "[a&&b]", "[x[y]"] {
+            assert!(!compiles_quietly(loud.as_bytes()), "{loud}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::value::Value;
 
 /// Entries that may lie beyond the number of entries in use: `_pickle.c` allocates up to twice
 /// the index, so a pickle of few bytes could ask for gigabytes. Picklers count up from 0 or 1.
-const SLACK: u64 = 1 << 16;
+const SLACK: u64 = 1 << 20;
 
 /// Values by index, and how many indices are in use (`memo_len` of `_pickle.c`).
 #[derive(Clone, Debug, Default)]

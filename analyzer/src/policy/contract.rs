@@ -64,3 +64,10 @@ pub struct Contract {
     /// Where it is written that this is safe.
     pub source: String,
 }
+
+impl Contract {
+    /// Whether an object of the contract names itself so.
+    pub(crate) fn is_also(&self, name: &str) -> bool {
+        self.also.iter().any(|also| also == name)
+    }
+}

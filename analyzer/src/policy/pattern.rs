@@ -27,6 +27,9 @@ pub enum Pattern {
     Str,
     /// That `str`, as a constant.
     StrIs(String),
+    /// A constant `str` or `bytes` that compiles as a regular expression without a warning: a
+    /// warning is shown by Python code that reads source files.
+    Regex,
     /// An 8-bit string of Python 2.
     Str8,
     /// `bytes`.
@@ -200,6 +203,7 @@ impl<'t> Parser<'t> {
             "int" => Pattern::Int,
             "float" => Pattern::Float,
             "str" => Pattern::Str,
+            "regex" => Pattern::Regex,
             "str8" => Pattern::Str8,
             "bytes" => Pattern::Bytes,
             "bytearray" => Pattern::ByteArray,
@@ -266,6 +270,7 @@ impl fmt::Display for Pattern {
             Self::Float => f.write_str("float"),
             Self::Str => f.write_str("str"),
             Self::StrIs(text) => write!(f, "'{text}'"),
+            Self::Regex => f.write_str("plain regular expression"),
             Self::Str8 => f.write_str("8-bit str"),
             Self::Bytes => f.write_str("bytes"),
             Self::BytesOfLength(length) => write!(f, "{length} bytes"),

@@ -3,7 +3,7 @@
 //! Names are dotted, `module.qualname`, as CPython's objects name themselves; where the module
 //! ends and the name begins is found by trying.
 
-use super::{Entry, Kind, Policy};
+use super::{Contract, Denied, Entry, Kind, Policy};
 
 /// Every way to split a dotted name into module and name, longest module first.
 fn splits(name: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -51,7 +51,7 @@ impl Policy {
     pub fn allows_call(&self, name: &str) -> bool {
         let by_contract = self.any_spelling(name).and_then(|entry| entry.contract);
         by_contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
-            || self.contracts().any(|contract| contract.also.iter().any(|also| also == name))
+            || self.contracts().any(|contract| contract.is_also(name))
     }
 
     /// Whether a pickle may cause the module to be imported.
@@ -68,12 +68,17 @@ impl Policy {
         let class = self.dotted(owner).and_then(|entry| entry.contract);
         class.is_some_and(|contract| contract.kind == Kind::Class)
             || BUILTIN_CONTAINERS.contains(&owner)
-            || self.contracts().any(|contract| contract.also.iter().any(|also| also == owner))
+            || self.contracts().any(|contract| contract.is_also(owner))
     }
 
     /// Whether `callee` may be called, by code of CPython or a library, in the course of a use
     /// of the allowed global `root` (its call, a method of it).
     pub fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
+        let contract = self.contract_of_use(root);
+        let named = |helper: &String| helper == callee;
+        if contract.is_some_and(|contract| contract.helpers.iter().any(named)) {
+            return true;
+        }
         if self.denied(callee) {
             return false;
         }
@@ -83,27 +88,34 @@ impl Policy {
         if self.common_helpers.iter().any(|helper| within(helper)) {
             return true;
         }
-        let contract = splits(root)
-            .map(|(owner, _)| owner)
-            .chain([root])
-            .find_map(|name| self.any_spelling(name).and_then(|entry| entry.contract));
-        let contract = contract
-            .or_else(|| self.any_spelling(root).and_then(|entry| entry.contract))
-            .or_else(|| self.contracts().find(|contract| contract.also.iter().any(|a| a == root)));
         contract.is_some_and(|contract| {
             contract.globals.iter().any(|(module, _)| within(module))
                 || contract.helpers.iter().any(|helper| within(helper))
         })
     }
 
+    /// The contract of a use: of a callable by its own name, or of the class whose method it is.
+    fn contract_of_use(&self, name: &str) -> Option<&Contract> {
+        let owner = name.rsplit_once('.').map(|(owner, _)| owner);
+        [Some(name), owner].into_iter().flatten().find_map(|name| {
+            let spelled = self.any_spelling(name).and_then(|entry| entry.contract);
+            spelled.or_else(|| self.contracts().find(|contract| contract.is_also(name)))
+        })
+    }
+
+    /// What the deny list says of the global, in Python 2's spelling or Python 3's.
+    pub fn why_denied(&self, name: &str) -> Option<&Denied> {
+        let renamed = |(module, rest)| {
+            let (module, rest) = self.renames.renamed(module, rest)?;
+            self.deny.find(module, rest)
+        };
+        let as_spelled = splits(name).find_map(|(module, rest)| self.deny.find(module, rest));
+        as_spelled.or_else(|| splits(name).find_map(renamed))
+    }
+
     /// Whether the global is on the deny list, in Python 2's spelling or Python 3's.
     pub fn denied(&self, name: &str) -> bool {
-        let denied = |(module, rest): (&str, &str)| self.deny.find(module, rest).is_some();
-        let renamed = |(module, rest): (&str, &str)| {
-            self.renames.renamed(module, rest).map(|(m, n)| (m.to_owned(), n.to_owned()))
-        };
-        splits(name).any(denied)
-            || splits(name).filter_map(renamed).any(|(m, n)| denied((m.as_str(), n.as_str())))
+        self.why_denied(name).is_some()
     }
 }
 
