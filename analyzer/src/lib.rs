@@ -24,6 +24,8 @@ mod fact;
 mod judge;
 mod machine;
 mod policy;
+mod rules;
+mod sarif;
 mod stream;
 mod verdict;
 
@@ -31,5 +33,7 @@ pub use annotate::{Annotated, annotate};
 pub use policy::{
     Contract, Denied, Kind, Pattern, Policy, PolicyError, Renames, Returns, Signature,
 };
+pub use rules::{RULES, Rule, rule};
+pub use sarif::sarif;
 pub use stream::analyze;
 pub use verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};

@@ -84,6 +84,7 @@ impl Judge {
         global: Option<String>,
         message: String,
     ) {
+        debug_assert!(crate::rules::rule(rule).is_some(), "the rule {rule} is not listed");
         let verdict = match severity {
             Severity::Warning => Verdict::Unproven,
             Severity::Error => Verdict::Dangerous,

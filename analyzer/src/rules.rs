@@ -1,0 +1,46 @@
+//! The rules of the analyser: what each reason against `safe` means.
+
+/// A rule, by its stable name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The name that reasons carry.
+    pub name: &'static str,
+    /// What it finds, one sentence.
+    pub summary: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:literal $summary:literal;)*) => {
+        /// Every rule.
+        pub const RULES: &[Rule] = &[$(Rule { name: $name, summary: $summary },)*];
+    };
+}
+
+rules! {
+    "ambiguous-argument" "An argument is spelled so that CPython's unpicklers read it differently.";
+    "append" "APPEND or APPENDS calls a method of an object that the policy does not let be extended.";
+    "add" "ADDITEMS calls a method of an object that the policy does not let be added to.";
+    "arguments" "An allowed global is called with arguments outside its contract.";
+    "buffer" "READONLY_BUFFER takes a view of something that is not an out-of-band buffer.";
+    "call-of-value" "Something is called that is not a global by name, such as the result of a call.";
+    "computed-global" "A global is asked for whose name is not a constant.";
+    "denied-global" "A global of the deny list is asked for.";
+    "extension" "The extension registry is asked, whose contents no pickle shows.";
+    "frame" "A frame does not hold whole opcodes: C and Python read on at different bytes.";
+    "hash" "An object of unknown type is hashed, which may run its code.";
+    "malformed" "The bytes are not a whole pickle, or no unpickler gets past a fault in them.";
+    "memo-index" "A memo index is out of proportion: the C unpickler allocates memory up to it.";
+    "name-encoding" "A global's name is an 8-bit string, which one load mode refuses.";
+    "nesting" "Values are nested so deeply that the interpreter may crash.";
+    "persistent-id" "A persistent id is handed to the loader's own code.";
+    "setitem" "SETITEM or SETITEMS calls a method of an object that the policy does not let be set.";
+    "state" "BUILD restores a state that the object's contract does not allow.";
+    "stream-memo" "A later pickle of the stream means another object to an Unpickler used again.";
+    "unlisted-call" "A global that the policy does not know is called.";
+    "unlisted-global" "A global that the policy does not know is asked for.";
+}
+
+/// The rule of that name.
+pub fn rule(name: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.name == name)
+}
