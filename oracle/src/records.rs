@@ -88,7 +88,8 @@ fn parse_full(bytes: &[u8], o: &mut Observation) -> Option<()> {
             o.time_us = time_us;
         }
         _ => {
-            o.outcome = ended;
+            // No account of the end: the process ended itself, as `os._exit` does.
+            o.outcome = if ended == Outcome::Loaded { Outcome::Raised } else { ended };
             o.exception = detail;
         }
     }

@@ -193,7 +193,7 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
             let at = state.layout.proto;
             (raw::field::<i32>(slf, at), raw::field::<i32>(slf, at + 4) != 0)
         } else {
-            (int_attribute(slf, c"proto"), int_attribute(slf, c"fix_imports") != 0)
+            (find_class::int(slf, c"proto"), find_class::int(slf, c"fix_imports") != 0)
         };
         let (module, name) = if proto < 3 && fix_imports {
             state.renames.apply(module, name)
@@ -243,23 +243,6 @@ fn note(state: &mut State, module: &str, name: &str, key: &[u8], allowed: bool) 
     put_bytes(&mut state.resolved, module.as_bytes());
     put_bytes(&mut state.resolved, name.as_bytes());
     state.resolved.push(u8::from(allowed));
-}
-
-/// # Safety
-/// `object` is live and the GIL is held.
-unsafe fn int_attribute(object: P, name: &std::ffi::CStr) -> i32 {
-    // SAFETY: the caller's promise; failures leave an exception, which is cleared.
-    unsafe {
-        let value = ffi::PyObject_GetAttrString(object, name.as_ptr());
-        if value.is_null() {
-            ffi::PyErr_Clear();
-            return 0;
-        }
-        let number = ffi::PyLong_AsLong(value);
-        ffi::PyErr_Clear();
-        ffi::Py_DecRef(value);
-        number as i32
-    }
 }
 
 fn raise(py: Python<'_>, state: &State, message: &std::ffi::CStr) -> P {

@@ -181,3 +181,22 @@ unsafe extern "C" fn sample(slf: P, _args: *const P, _count: isize) -> P {
         none
     }
 }
+
+/// A number among an object's attributes; 0 if there is none.
+///
+/// # Safety
+/// `object` is live and the GIL is held.
+pub unsafe fn int(object: P, name: &std::ffi::CStr) -> i32 {
+    // SAFETY: the caller's promise; failures leave an exception, which is cleared.
+    unsafe {
+        let value = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if value.is_null() {
+            ffi::PyErr_Clear();
+            return 0;
+        }
+        let number = ffi::PyLong_AsLong(value);
+        ffi::PyErr_Clear();
+        ffi::Py_DecRef(value);
+        number as i32
+    }
+}

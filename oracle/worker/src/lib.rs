@@ -6,17 +6,30 @@
 
 use pyo3::prelude::*;
 
+mod audit;
 mod confine;
 mod deny;
+mod effects;
 mod engines;
 mod find_class;
+mod full;
 mod global;
+mod hook;
+mod log;
+mod names;
+mod new_hook;
+mod profile;
 #[allow(dead_code, reason = "half of it is the host's")]
 #[path = "../../src/protocol.rs"]
 mod protocol;
+mod py_engine;
 mod raw;
+mod self_check;
 mod serve;
 mod shared;
+mod trace;
+mod value;
+mod zygote;
 
 /// The module that the interpreter loads from a memory file.
 #[pymodule]

@@ -2,7 +2,8 @@
 //! few structures whose layout did not change from 3.9 on. [`crate::find_class::calibrate`] and
 //! the self-check prove at start that the assumptions hold.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use pyo3::ffi;
 
@@ -31,8 +32,151 @@ unsafe extern "C" {
     pub fn PyDescr_NewMethod(class: *mut ffi::PyTypeObject, def: *const MethodDef) -> P;
     pub fn PyCFunction_NewEx(def: *const MethodDef, slf: P, module: P) -> P;
     pub fn PyErr_Fetch(class: *mut P, value: *mut P, traceback: *mut P);
-    pub fn PyUnicode_AsUTF8AndSize(object: P, len: *mut isize) -> *const c_char;
     pub fn PyErr_Restore(class: P, value: P, traceback: P);
+    pub fn PyEval_SetProfile(function: Option<ProfileFunction>, argument: P);
+    pub fn PyFrame_GetCode(frame: P) -> P;
+    pub fn PyFunction_GetCode(function: P) -> P;
+    pub fn PyObject_GenericGetDict(object: P, context: *mut c_void) -> P;
+    pub fn PySys_AddAuditHook(hook: AuditHook, data: *mut c_void) -> c_int;
+    pub fn PyUnicode_AsUTF8AndSize(object: P, len: *mut isize) -> *const c_char;
+    static mut PyCFunction_Type: ffi::PyTypeObject;
+    static mut PyFunction_Type: ffi::PyTypeObject;
+    static mut PyMethod_Type: ffi::PyTypeObject;
+    static mut PyMethodDescr_Type: ffi::PyTypeObject;
+    static mut PyWrapperDescr_Type: ffi::PyTypeObject;
+    static mut PyClassMethodDescr_Type: ffi::PyTypeObject;
+}
+
+/// A C profile function.
+pub type ProfileFunction = unsafe extern "C" fn(P, P, c_int, P) -> c_int;
+/// A C audit hook.
+pub type AuditHook = unsafe extern "C" fn(*const c_char, P, *mut c_void) -> c_int;
+
+/// Offsets of fields on 64-bit platforms, the same from 3.9 to 3.13. The self-check proves them.
+pub mod offset {
+    pub const TYPE_NAME: usize = 24;
+    pub const TYPE_CALL: usize = 128;
+    pub const TYPE_GETATTRO: usize = 144;
+    pub const TYPE_FLAGS: usize = 168;
+    pub const TYPE_BASE: usize = 256;
+    pub const TYPE_DICT: usize = 264;
+    pub const TYPE_NEW: usize = 312;
+    pub const CFUNCTION_DEF: usize = 16;
+    pub const CFUNCTION_SELF: usize = 24;
+    pub const CFUNCTION_MODULE: usize = 32;
+    pub const METHOD_FUNCTION: usize = 16;
+    pub const METHOD_WRAPPER_DESCR: usize = 16;
+    pub const DESCR_TYPE: usize = 16;
+    pub const DESCR_NAME: usize = 24;
+    /// `d_wrapped` of a wrapper descriptor.
+    pub const DESCR_WRAPPED: usize = 48;
+    /// `Py_TPFLAGS_HEAPTYPE`.
+    pub const HEAP_TYPE: u64 = 1 << 9;
+    /// `Py_TPFLAGS_HAVE_VECTORCALL`.
+    pub const HAVE_VECTORCALL: u64 = 1 << 11;
+}
+
+macro_rules! type_getters {
+    ($($name:ident $type:ident),*) => {
+        $(
+            /// The type of that name.
+            pub fn $name() -> *mut ffi::PyTypeObject {
+                &raw mut $type
+            }
+        )*
+    };
+}
+type_getters!(
+    c_function_type PyCFunction_Type,
+    function_type PyFunction_Type,
+    method_type PyMethod_Type,
+    wrapper_descr_type PyWrapperDescr_Type
+);
+
+/// Whether instances of the type are descriptors of C methods.
+pub fn is_descriptor(class: *mut ffi::PyTypeObject) -> bool {
+    class == &raw mut PyMethodDescr_Type
+        || class == &raw mut PyWrapperDescr_Type
+        || class == &raw mut PyClassMethodDescr_Type
+}
+
+/// Whether the type has this name.
+///
+/// # Safety
+/// `class` is a live type.
+pub unsafe fn type_is_named(class: *mut ffi::PyTypeObject, name: &str) -> bool {
+    // SAFETY: the caller's promise; a type's name is a C string.
+    unsafe { CStr::from_ptr(field(class.cast(), offset::TYPE_NAME)).to_bytes() == name.as_bytes() }
+}
+
+/// A text attribute of a type, looked up by `type` itself whatever the metaclass.
+///
+/// # Safety
+/// `class` is a live type, the GIL is held, no exception is set.
+pub unsafe fn type_attribute(class: P, name: &CStr) -> Option<String> {
+    // SAFETY: the caller's promise; references are released.
+    unsafe {
+        let name = ffi::PyUnicode_FromString(name.as_ptr());
+        if name.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let getattro: unsafe extern "C" fn(P, P) -> P =
+            field((&raw mut ffi::PyType_Type).cast(), offset::TYPE_GETATTRO);
+        let value = getattro(class, name);
+        ffi::Py_DecRef(name);
+        if value.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let out = text(value);
+        ffi::Py_DecRef(value);
+        out
+    }
+}
+
+/// Hashes addresses: their low bits are all alike, and no one chooses them to collide.
+#[derive(Default)]
+pub struct PtrHasher(u64);
+
+/// Builds [`PtrHasher`]s.
+pub type PtrHash = BuildHasherDefault<PtrHasher>;
+
+impl Hasher for PtrHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
+    }
+}
+
+/// Writes a field.
+///
+/// # Safety
+/// As [`field`], and CPython can live with the new value.
+pub unsafe fn set_field<T>(object: P, offset: usize, value: T) {
+    // SAFETY: the caller's promise.
+    unsafe { object.cast::<u8>().add(offset).cast::<T>().write(value) }
 }
 
 /// Reads a field.

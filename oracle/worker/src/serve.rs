@@ -4,9 +4,11 @@ use assay_sandbox::Confinement;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
+use crate::log::Log;
 use crate::protocol::{self, INPUT_LEN, Start};
 use crate::shared::Shared;
-use crate::{confine, deny};
+use crate::zygote::{Resources, Zygote};
+use crate::{confine, deny, full, self_check};
 
 /// Called by the bootstrap with the descriptors of the control socket, the shared memory and the
 /// file this module came from. Returns when the host hangs up.
@@ -30,22 +32,84 @@ pub fn serve(py: Python<'_>, control: i32, shared: i32, module: i32) -> PyResult
 }
 
 fn begin(py: Python<'_>, start: &Start, memory: &mut Shared, control: i32) -> Result<(), String> {
-    extend_path(py, start).map_err(|e| e.to_string())?;
-    deny::prepare(py, start).map_err(|e| e.to_string())?;
-    let engines = deny::engines(py).map_err(|e| e.to_string())?;
-    // What lives now lives for ever: the collector need not look at it again.
-    py.import("gc").and_then(|gc| gc.call_method0("freeze")).map_err(|e| e.to_string())?;
-    silence().map_err(|e| e.to_string())?;
+    extend_path(py, start).map_err(python)?;
+    if start.full {
+        begin_full(py, start, memory, control)
+    } else {
+        begin_deny(py, start, memory, control)
+    }
+}
+
+fn begin_deny(
+    py: Python<'_>,
+    start: &Start,
+    memory: &mut Shared,
+    control: i32,
+) -> Result<(), String> {
+    deny::prepare(py, start).map_err(python)?;
+    let engines = deny::engines(py).map_err(python)?;
+    tidy(py).map_err(python)?;
+    silence().map_err(python)?;
     let entered = confine::enter(start)?;
     let prepared = confine::prepare(Confinement::Deny, &entered)?;
     confine::confine(&confine::limits(start, true), &prepared)?;
+    answer(memory, control, |memory| deny::batch(py, &engines, memory));
+    Ok(())
+}
+
+fn begin_full(
+    py: Python<'_>,
+    start: &Start,
+    memory: &mut Shared,
+    control: i32,
+) -> Result<(), String> {
+    let system = |error: std::io::Error| error.to_string();
+    let log = Log::new(start.trace as usize).map_err(system)?;
+    full::prepare(py, start, log).map_err(python)?;
+    let engines = full::engines(py).map_err(python)?;
+    tidy(py).map_err(python)?;
+    let resources = Resources::open(control).map_err(system)?;
+    let entered = confine::enter(start)?;
+    let zygote = Zygote::new(start, resources, engines, &entered)?;
+    self_check::run(py, &zygote)?;
+    answer(memory, control, |memory| zygote.batch(py, memory));
+    Ok(())
+}
+
+/// Says that the worker is ready, and answers batches until the host hangs up.
+fn answer(memory: &mut Shared, control: i32, mut batch: impl FnMut(&mut Shared)) {
     send(control, protocol::OK);
     while receive(control) == Some(protocol::GO) {
         memory.clear();
-        deny::batch(py, &engines, memory);
+        batch(memory);
         send(control, protocol::OK);
     }
+}
+
+/// Leaves an interpreter in which a pickle finds nothing of the worker's.
+fn tidy(py: Python<'_>) -> PyResult<()> {
+    let main = py.import("__main__")?.dict();
+    for name in main.keys() {
+        if !name.extract::<String>()?.starts_with("__") {
+            main.del_item(name)?;
+        }
+    }
+    let sys = py.import("sys")?;
+    sys.setattr("argv", [""])?;
+    let modules = sys.getattr("modules")?;
+    if modules.contains("assay_worker")? {
+        modules.del_item("assay_worker")?;
+    }
+    // What lives now lives for ever: the collector need not look at it again, which would copy
+    // every page in every child.
+    let gc = py.import("gc")?;
+    gc.call_method0("collect")?;
+    gc.call_method0("freeze")?;
     Ok(())
+}
+
+fn python(error: PyErr) -> String {
+    error.to_string()
 }
 
 fn extend_path(py: Python<'_>, start: &Start) -> PyResult<()> {

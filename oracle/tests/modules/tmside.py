@@ -1,0 +1,9 @@
+"""Does something when it is imported."""
+import posix
+
+
+def side():
+    posix.getppid()
+
+
+side()

@@ -1,0 +1,181 @@
+//! The universal call hook: every call that C makes goes through a trampoline.
+//!
+//! A type says how its instances are called in two slots: `tp_call`, and for speed a vectorcall
+//! function. With the vectorcall flag cleared everything goes through `tp_call`, and there one
+//! trampoline stands for all types; it finds the original by the type. Making an instance by
+//! `tp_new` alone (NEWOBJ does) passes `tp_call` by, so those slots get trampolines too: one
+//! for each original, since CPython compares these pointers.
+//!
+//! Types are changed for good: only in the zygote and its children, never in the host.
+
+use std::collections::HashMap;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::global::Global;
+use crate::new_hook;
+use crate::raw::{self, P, PtrHash, field, offset, set_field};
+use crate::trace::trace;
+
+/// The type of `tp_call` and `tp_new`.
+pub type Ternary = unsafe extern "C" fn(P, P, P) -> P;
+
+/// The original `tp_call` of each type.
+static ORIGINALS: Global<Option<HashMap<usize, Ternary, PtrHash>>> = Global::new(None);
+
+/// Hooks every type there is. Types made later inherit the trampoline, or are met as the type
+/// of something returned.
+pub fn install(py: Python<'_>) -> PyResult<()> {
+    let types = all_types(py)?;
+    // SAFETY: the GIL is held; nothing is hooked yet.
+    unsafe { *ORIGINALS.get() = Some(HashMap::default()) };
+    let mut wrappers = Vec::new();
+    for class in &types {
+        let Ok(dict) = class.getattr("__dict__") else { continue };
+        if let Ok(wrapper) = dict.get_item("__call__")
+            && wrapper.get_type().as_ptr() == raw::wrapper_descr_type().cast()
+        {
+            wrappers.push(wrapper);
+        }
+    }
+    for class in &types {
+        // SAFETY: a live type, pinned by `ensure`.
+        unsafe { ensure(class.as_ptr()) };
+    }
+    for wrapper in wrappers {
+        // What `T.__call__` wraps is a copy of the slot. Pinned, since it is changed for good.
+        // SAFETY: a wrapper descriptor of `__call__`, which calls what it wraps as a `tp_call`.
+        unsafe { set_field(wrapper.into_ptr(), offset::DESCR_WRAPPED, trampoline as Ternary) };
+    }
+    for class in &types {
+        // SAFETY: a live type.
+        unsafe { new_hook::ensure(class.as_ptr()) };
+    }
+    Ok(())
+}
+
+fn all_types(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+    let builtins = py.import("builtins")?;
+    let subclasses = builtins.getattr("type")?.getattr("__subclasses__")?;
+    let mut todo = vec![builtins.getattr("object")?];
+    let mut seen = std::collections::HashSet::new();
+    let mut all = Vec::new();
+    while let Some(class) = todo.pop() {
+        if !seen.insert(class.as_ptr() as usize) {
+            continue;
+        }
+        for subclass in subclasses.call1((&class,))?.try_iter()? {
+            todo.push(subclass?);
+        }
+        all.push(class);
+    }
+    Ok(all)
+}
+
+/// Hooks a type unless it is hooked.
+///
+/// # Safety
+/// `class` is a live type; the GIL is held.
+pub unsafe fn ensure(class: P) {
+    // SAFETY: the caller's promise; the map is borrowed for one operation at a time.
+    unsafe {
+        let call: usize = field(class, offset::TYPE_CALL);
+        if call == 0 || call == trampoline as Ternary as usize {
+            return;
+        }
+        let Some(originals) = ORIGINALS.get() else { return };
+        if originals.contains_key(&(class as usize)) {
+            return;
+        }
+        // The map goes by address, so the type must keep its own.
+        ffi::Py_IncRef(class);
+        originals.insert(class as usize, std::mem::transmute::<usize, Ternary>(call));
+        set_field(class, offset::TYPE_CALL, trampoline as Ternary);
+        let flags: u64 = field(class, offset::TYPE_FLAGS);
+        set_field(class, offset::TYPE_FLAGS, flags & !offset::HAVE_VECTORCALL);
+    }
+}
+
+/// Hooks an object's type, and the object if it is itself a type.
+///
+/// # Safety
+/// `object` is live; the GIL is held.
+pub unsafe fn ensure_object(object: P) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ensure(ffi::Py_TYPE(object).cast());
+        if ffi::PyType_Check(object) != 0 {
+            ensure(object);
+            new_hook::ensure(object);
+        }
+    }
+}
+
+unsafe fn original(callable: P) -> Ternary {
+    // SAFETY: a type that has the trampoline is in the map or inherits from one that is.
+    unsafe {
+        let mut class: P = ffi::Py_TYPE(callable).cast();
+        loop {
+            if let Some(&found) =
+                ORIGINALS.get().as_ref().and_then(|map| map.get(&(class as usize)))
+            {
+                return found;
+            }
+            class = field(class, offset::TYPE_BASE);
+            if class.is_null() {
+                std::process::abort();
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn trampoline(callable: P, args: P, kwargs: P) -> P {
+    // SAFETY: CPython calls this in place of the original, with what the original expects; the
+    // trace is borrowed anew after the call.
+    unsafe {
+        let original = original(callable);
+        let Some(trace) = trace().filter(|trace| trace.listening()) else {
+            return original(callable, args, kwargs);
+        };
+        let saved = trace.save();
+        let error = PendingError::take();
+        trace.call(callable, args, kwargs);
+        error.restore();
+        let result = original(callable, args, kwargs);
+        if let Some(trace) = crate::trace::trace() {
+            trace.restore(saved);
+        }
+        if !result.is_null() {
+            ensure_object(result);
+        }
+        result
+    }
+}
+
+/// An exception that is set while something is called, as happens in destructors.
+pub struct PendingError([P; 3]);
+
+impl PendingError {
+    /// Puts it aside.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn take() -> Self {
+        let mut parts = [std::ptr::null_mut(); 3];
+        let [class, value, traceback] = &mut parts;
+        // SAFETY: three places to write to.
+        unsafe { raw::PyErr_Fetch(class, value, traceback) };
+        Self(parts)
+    }
+
+    /// Puts it back.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn restore(self) {
+        let [class, value, traceback] = self.0;
+        // SAFETY: the references that `take` was given.
+        unsafe { raw::PyErr_Restore(class, value, traceback) };
+    }
+}

@@ -1,0 +1,600 @@
+//! The state of one trace: what is touched now, on whose account, and what was recorded already.
+//!
+//! Three sources feed it: the call hook, the profile function and the audit hook. Each knows
+//! only a callee; the context in which it is called decides whether it is the pickle's doing.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pyo3::ffi;
+
+use crate::effects;
+use crate::find_class::Layout;
+use crate::global::Global;
+use crate::log::Log;
+use crate::names::Names;
+use crate::protocol::{effect, touch};
+use crate::raw::{self, P, PtrHash, field, offset};
+use crate::value;
+
+/// No touch.
+pub const NONE: u32 = u32::MAX;
+/// Longest description of arguments.
+const MAX_ARGS: usize = 240;
+
+/// Who is the immediate caller of what is called next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The worker: its calls start the load and are not the pickle's.
+    Harness,
+    /// The C unpickler.
+    Unpickler,
+    /// A frame of the pure Python unpickler, at this opcode's handler.
+    Machinery(Op),
+    /// The original `find_class`, looking up a name.
+    Lookup,
+    /// The import system.
+    Import,
+    /// The body of a module from the interpreter's own directories.
+    Body,
+    /// Anything that the pickle brought about.
+    Payload,
+}
+
+/// Opcode handlers of the pure Python unpickler that call what the pickle supplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Any other handler: nothing it calls is the pickle's.
+    Other,
+    /// `load_reduce`.
+    Reduce,
+    /// `load_newobj`, `load_newobj_ex`.
+    New,
+    /// `load_obj`, `load_inst`.
+    Instantiate,
+    /// `load_build`.
+    Build,
+    /// `load_append`, `load_setitem` and their kin.
+    Add,
+}
+
+/// What is restored when a call returns.
+#[derive(Clone, Copy)]
+pub struct Saved {
+    current: u32,
+    caller: Caller,
+    depth: usize,
+}
+
+/// An entry of the shadow stack.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    pub saved: Saved,
+    pub python: bool,
+}
+
+/// What is known of a code object.
+#[derive(Clone)]
+pub struct Code {
+    pub name: Rc<str>,
+    pub short: Rc<str>,
+    pub file: File,
+    pub module_body: bool,
+}
+
+/// Where code comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum File {
+    /// `importlib._bootstrap` and `_bootstrap_external`.
+    Importlib,
+    /// `pickle.py`.
+    Pickle,
+    /// The interpreter's own directories.
+    Trusted,
+    /// Anywhere else.
+    Other,
+}
+
+/// Everything a trace needs.
+pub struct Trace {
+    pub on: bool,
+    /// Set while the tracer itself uses Python: what that calls is not recorded.
+    pub busy: bool,
+    /// The next call is the tracer's own.
+    pub skip: bool,
+    pub log: Log,
+    pub names: Names,
+    pub layout: Layout,
+    pub stack: Vec<Entry>,
+    pub current: u32,
+    pub caller: Caller,
+    pub codes: HashMap<usize, Code, PtrHash>,
+    pub trusted: Vec<String>,
+    /// Objects of the worker whose methods the unpickler calls: the file it reads.
+    pub own: Vec<P>,
+    /// The worker's functions: `persistent_load`.
+    pub own_functions: Vec<P>,
+    /// The C unpickler at work on a pickle held in memory, once it has shown itself.
+    pub unpickler: P,
+    /// The pure Python unpickler at work.
+    pub py_unpickler: P,
+    /// The pickle.
+    pub data: &'static [u8],
+    /// Whether positions in `data` can be read off the unpickler.
+    pub in_memory: bool,
+    /// Start of the opcode at work, for the pure Python engine.
+    pub py_offset: Option<u64>,
+    /// Last byte and start of the last GLOBAL or INST.
+    text_opcode: Option<(usize, usize)>,
+    seen: HashMap<(u8, u64, u32), u32, PtrHash>,
+    /// Names of touches by index.
+    touched: Vec<Rc<str>>,
+    effects: HashMap<(u8, u64), (), PtrHash>,
+}
+
+static TRACE: Global<Option<Trace>> = Global::new(None);
+
+/// The trace of this process.
+///
+/// # Safety
+/// The GIL is held and the trace was set up. The reference is used only up to the next call
+/// into Python that may come back here.
+#[inline]
+pub unsafe fn trace() -> Option<&'static mut Trace> {
+    // SAFETY: the caller's promise.
+    unsafe { TRACE.get().as_mut() }
+}
+
+/// Sets the trace up, switched off.
+pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
+    let trace = Trace {
+        on: false,
+        busy: false,
+        skip: false,
+        log,
+        names: Names::default(),
+        layout,
+        stack: Vec::with_capacity(256),
+        current: NONE,
+        caller: Caller::Harness,
+        codes: HashMap::default(),
+        trusted,
+        own: Vec::new(),
+        own_functions: Vec::new(),
+        unpickler: std::ptr::null_mut(),
+        py_unpickler: std::ptr::null_mut(),
+        data: &[],
+        in_memory: false,
+        py_offset: None,
+        text_opcode: None,
+        seen: HashMap::default(),
+        touched: Vec::new(),
+        effects: HashMap::default(),
+    };
+    // SAFETY: called once, before anything is hooked.
+    unsafe { *TRACE.get() = Some(trace) };
+}
+
+impl Trace {
+    /// Whether what is called now is to be looked at.
+    #[inline]
+    pub fn listening(&self) -> bool {
+        self.on && !self.busy
+    }
+
+    /// What to restore when the call about to be made returns.
+    pub fn save(&self) -> Saved {
+        Saved { current: self.current, caller: self.caller, depth: self.stack.len() }
+    }
+
+    /// Restores it.
+    pub fn restore(&mut self, saved: Saved) {
+        self.current = saved.current;
+        self.caller = saved.caller;
+        self.stack.truncate(saved.depth);
+    }
+
+    /// The name of what is touched now.
+    pub fn current_name(&self) -> Option<&Rc<str>> {
+        self.touched.get(self.current as usize)
+    }
+
+    /// Enters a frame or a C function called from a frame.
+    pub fn push(&mut self, python: bool) {
+        let saved = self.save();
+        self.stack.push(Entry { saved, python });
+    }
+
+    /// Leaves a frame, and whatever C calls in it did not say that they returned.
+    pub fn pop(&mut self, python: bool) {
+        if !python {
+            if self.stack.last().is_some_and(|entry| !entry.python) {
+                let entry = self.stack.pop().expect("just seen");
+                self.restore(entry.saved);
+            }
+            return;
+        }
+        while let Some(entry) = self.stack.pop() {
+            if entry.python {
+                self.restore(entry.saved);
+                return;
+            }
+        }
+    }
+
+    /// Records a touch unless it was recorded already; its index either way. A call of what is
+    /// being called is the same call, seen by another hook, or recursion.
+    pub fn touch(
+        &mut self,
+        kind: u8,
+        name: &Rc<str>,
+        offset: Option<u64>,
+        args: Option<&str>,
+    ) -> u32 {
+        let by = self.current;
+        if kind == touch::CALL || kind == touch::METHOD {
+            if let Some(now) = self.touched.get(by as usize)
+                && **now == **name
+            {
+                return by;
+            }
+        }
+        // What the unpickler does itself is told apart by its arguments too; a module is executed
+        // once, whoever wants it.
+        let told = if by == NONE { args.unwrap_or_default() } else { "" };
+        let account = if kind == touch::IMPORT { NONE } else { by };
+        let key = (kind, hash(&[name.as_bytes(), told.as_bytes()]), account);
+        if let Some(&index) = self.seen.get(&key) {
+            return index;
+        }
+        if !self.log.touch(kind, by, offset, name, args) {
+            return by;
+        }
+        let index = self.touched.len() as u32;
+        self.touched.push(name.clone());
+        self.seen.insert(key, index);
+        index
+    }
+
+    /// Records an effect, each once.
+    pub fn effect(&mut self, kind: u8, detail: &str) {
+        if self.effects.insert((kind, hash(&[detail.as_bytes()])), ()).is_none() {
+            self.log.effect(kind, detail);
+        }
+    }
+
+    /// Where the C unpickler stands: the start of the opcode at work if it has one byte, and
+    /// that byte.
+    pub fn opcode(&self) -> Option<(u64, u8)> {
+        if let Some(offset) = self.py_offset {
+            return Some((offset, *self.data.get(offset as usize)?));
+        }
+        if self.unpickler.is_null() || !self.in_memory {
+            return None;
+        }
+        // SAFETY: the unpickler is alive for as long as its load runs, which ends the trace.
+        let position: isize = unsafe { field(self.unpickler, self.layout.position) };
+        let at = usize::try_from(position).ok()?.checked_sub(1)?;
+        match self.text_opcode {
+            // INST: the class was asked for at this very position.
+            Some((position, start)) if position == at => Some((start as u64, self.data[start])),
+            _ => Some((at as u64, *self.data.get(at)?)),
+        }
+    }
+
+    /// The start of the opcode that asks for a global, whose names are as they stand there.
+    pub fn global_offset(&mut self, module: &str, name: &str) -> Option<u64> {
+        let (last, byte) = self.opcode()?;
+        let last = last as usize;
+        if self.py_offset.is_some() || byte == 0x93 {
+            return Some(last as u64);
+        }
+        if byte == b'\n' {
+            let start = (last + 1).checked_sub(module.len() + name.len() + 3)?;
+            if !matches!(self.data[start], b'c' | b'i') {
+                return None;
+            }
+            self.text_opcode = Some((last, start));
+            return Some(start as u64);
+        }
+        // EXT1, EXT2 and EXT4, with a code of as many bytes.
+        [(0x82, 1), (0x83, 2), (0x84, 4)].into_iter().find_map(|(opcode, len)| {
+            let start = last.checked_sub(len)?;
+            (self.data[start] == opcode).then_some(start as u64)
+        })
+    }
+
+    /// Records the call of an object, by whoever calls now, and enters it. False if it is
+    /// nobody's business.
+    ///
+    /// # Safety
+    /// `callable` is live, `args` and `kwargs` are null or a tuple and a dictionary, no
+    /// exception is set, the GIL is held.
+    pub unsafe fn call(&mut self, callable: P, args: P, kwargs: P) -> bool {
+        if self.skip {
+            self.skip = false;
+            return false;
+        }
+        match self.caller {
+            Caller::Harness => {
+                self.caller = Caller::Unpickler;
+                return false;
+            }
+            Caller::Import | Caller::Body => return false,
+            _ => {}
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.is_own(callable, args) {
+                return false;
+            }
+            let class = ffi::Py_TYPE(callable);
+            // The function beneath is called next, and recorded with its frame.
+            if class == raw::method_type() {
+                return false;
+            }
+            self.busy = true;
+            let name = self.names.of(callable);
+            self.busy = false;
+            // The replaced one records what is asked for.
+            if name.ends_with("Unpickler.find_class") || self.is_machinery(callable, class, &name) {
+                return false;
+            }
+            let direct = matches!(self.caller, Caller::Unpickler | Caller::Machinery(_));
+            // An import statement is seen as the modules it executes.
+            if !direct && self.is_code_of(callable, class, File::Importlib) {
+                return false;
+            }
+            let at = if direct { self.opcode() } else { None };
+            let kind = self.kind(&name, at.map(|(_, byte)| byte));
+            self.busy = true;
+            let shown = value::arguments(&mut self.names, args, kwargs, MAX_ARGS);
+            self.busy = false;
+            let shown = (!args.is_null() || !kwargs.is_null()).then_some(shown);
+            self.enter(kind, &name, at.map(|(at, _)| at), shown.as_deref());
+            true
+        }
+    }
+
+    /// Records a call and makes it the current touch.
+    pub fn enter(&mut self, kind: u8, name: &Rc<str>, offset: Option<u64>, args: Option<&str>) {
+        self.current = self.touch(kind, name, offset, args);
+        self.caller = Caller::Payload;
+        if let Some(kind) = effects::of_function(name) {
+            self.effect(kind, name);
+        }
+    }
+
+    /// Call or method: by the opcode where it is known, else by the name.
+    pub fn kind(&self, name: &str, opcode: Option<u8>) -> u8 {
+        match opcode {
+            Some(b'R' | b'o' | b'i' | 0x81 | 0x92) => return touch::CALL,
+            Some(b'b' | b'a' | b'e' | b's' | b'u' | 0x90) => return touch::METHOD,
+            _ => {}
+        }
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let plain = ["__new__", "__init__", "__call__", "__import__", "__build_class__"];
+        let dunder = last.len() > 4 && last.starts_with("__") && last.ends_with("__");
+        if dunder && !plain.contains(&last) { touch::METHOD } else { touch::CALL }
+    }
+
+    /// Whether this is a function of the worker, or a method of the file it reads from.
+    unsafe fn is_own(&self, callable: P, args: P) -> bool {
+        if self.caller == Caller::Payload {
+            return false;
+        }
+        if self.own_functions.contains(&callable) {
+            return true;
+        }
+        // SAFETY: the type is checked before its fields are read.
+        unsafe {
+            let class = ffi::Py_TYPE(callable);
+            if class == raw::c_function_type() {
+                let slf: P = field(callable, offset::CFUNCTION_SELF);
+                return !slf.is_null() && self.own.contains(&slf);
+            }
+            raw::is_descriptor(class)
+                && !args.is_null()
+                && ffi::PyTuple_Check(args) != 0
+                && ffi::PyTuple_Size(args) > 0
+                && self.own.contains(&ffi::PyTuple_GetItem(args, 0))
+        }
+    }
+
+    /// Whether the unpickler calls this on its own account.
+    unsafe fn is_machinery(
+        &mut self,
+        callable: P,
+        class: *mut ffi::PyTypeObject,
+        name: &str,
+    ) -> bool {
+        match self.caller {
+            Caller::Unpickler => {
+                !self.py_unpickler.is_null() && self.is_code_of(callable, class, File::Pickle)
+            }
+            Caller::Lookup => {
+                LOOKUP.contains(&name)
+                    || name.starts_with("builtins.str.")
+                    || self.is_code_of(callable, class, File::Pickle)
+            }
+            Caller::Machinery(op) => match op {
+                Op::Other => true,
+                Op::Reduce => !self.is_reduced(callable),
+                // The class was recorded when the handler began.
+                Op::New => true,
+                _ if self.is_code_of(callable, class, File::Pickle) => true,
+                _ => {
+                    HANDLERS.contains(&name)
+                        || name.starts_with("builtins.list.") && op == Op::Instantiate
+                }
+            },
+            _ => false,
+        }
+    }
+
+    fn is_code_of(&mut self, callable: P, class: *mut ffi::PyTypeObject, file: File) -> bool {
+        if class != raw::function_type() {
+            return false;
+        }
+        // SAFETY: an exact function; its code is borrowed.
+        unsafe {
+            let code = raw::PyFunction_GetCode(callable);
+            self.code(code, std::ptr::null_mut()).file == file
+        }
+    }
+
+    /// Whether `load_reduce` is about to call this, as it was asked to: it lies on top of the
+    /// stack, the arguments having been taken off.
+    fn is_reduced(&mut self, callable: P) -> bool {
+        self.stack_item(0) == callable
+    }
+
+    /// The item that many places below the top of the pure Python unpickler's stack, borrowed.
+    pub fn stack_item(&mut self, below: isize) -> P {
+        self.busy = true;
+        // SAFETY: the unpickler is alive while it loads; its `stack` is a plain attribute. The
+        // list keeps its items alive.
+        let item = unsafe {
+            let stack = ffi::PyObject_GetAttrString(self.py_unpickler, c"stack".as_ptr());
+            if stack.is_null() {
+                ffi::PyErr_Clear();
+                std::ptr::null_mut()
+            } else {
+                let len =
+                    if ffi::PyList_CheckExact(stack) != 0 { ffi::PyList_Size(stack) } else { 0 };
+                ffi::Py_DecRef(stack);
+                if below < len {
+                    ffi::PyList_GetItem(stack, len - 1 - below)
+                } else {
+                    std::ptr::null_mut()
+                }
+            }
+        };
+        self.busy = false;
+        item
+    }
+
+    /// What is known of a code object. `frame`, where there is one, tells the module.
+    pub fn code(&mut self, code: P, frame: P) -> Code {
+        if let Some(known) = self.codes.get(&(code as usize)) {
+            return known.clone();
+        }
+        self.busy = true;
+        // SAFETY: an exact code object and frame; their getters run no other code. The code
+        // object is pinned so that its address stays its own.
+        let known = unsafe {
+            ffi::Py_IncRef(code);
+            let get = |name: &std::ffi::CStr| text_attribute(code, name);
+            let short = get(c"co_name").unwrap_or_default();
+            let qualname = get(c"co_qualname").unwrap_or_else(|| short.clone());
+            let file = get(c"co_filename").unwrap_or_default();
+            let module = module_of(frame).unwrap_or_else(|| "?".to_owned());
+            Code {
+                name: format!("{module}.{qualname}").into(),
+                module_body: short == "<module>",
+                short: short.into(),
+                file: self.file(&file),
+            }
+        };
+        self.busy = false;
+        if !frame.is_null() {
+            self.codes.insert(code as usize, known.clone());
+        }
+        known
+    }
+
+    fn file(&self, path: &str) -> File {
+        if path.starts_with("<frozen importlib._bootstrap") {
+            File::Importlib
+        } else if path.starts_with("<frozen ") {
+            File::Trusted
+        } else if !self.is_trusted(path) {
+            File::Other
+        } else if path.ends_with("/pickle.py") {
+            File::Pickle
+        } else {
+            File::Trusted
+        }
+    }
+
+    /// Whether a file belongs to the interpreter.
+    pub fn is_trusted(&self, path: &str) -> bool {
+        path.starts_with('/')
+            && !path.contains("/../")
+            && self.trusted.iter().any(|dir| path.starts_with(dir.as_str()))
+    }
+
+    /// Forgets all about the pickle before; the log is cleared by the zygote.
+    pub fn note_import(&mut self, module: &str) -> u32 {
+        let name: Rc<str> = module.into();
+        let index = self.touch(touch::IMPORT, &name, None, None);
+        self.effect(effect::IMPORT, module);
+        index
+    }
+}
+
+/// Functions that looking a global up calls.
+const LOOKUP: &[&str] =
+    &["builtins.__import__", "builtins.getattr", "builtins.hasattr", "sys.audit"];
+
+/// Functions that handlers of the pure Python unpickler call on their own account.
+const HANDLERS: &[&str] = &[
+    "builtins.isinstance",
+    "builtins.issubclass",
+    "builtins.getattr",
+    "builtins.hasattr",
+    "builtins.len",
+    "builtins.type",
+    "builtins.tuple",
+    "builtins.dict.items",
+    "builtins.list.pop",
+    "builtins.range",
+    "builtins.setattr",
+    "sys.intern",
+];
+
+/// The module whose globals a frame has.
+unsafe fn module_of(frame: P) -> Option<String> {
+    if frame.is_null() {
+        return None;
+    }
+    // SAFETY: an exact frame; `f_globals` is a dictionary.
+    unsafe {
+        let globals = ffi::PyObject_GetAttrString(frame, c"f_globals".as_ptr());
+        if globals.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let name = ffi::PyDict_GetItemString(globals, c"__name__".as_ptr());
+        let text = if name.is_null() { None } else { raw::text(name) };
+        ffi::PyErr_Clear();
+        ffi::Py_DecRef(globals);
+        text
+    }
+}
+
+unsafe fn text_attribute(object: P, name: &std::ffi::CStr) -> Option<String> {
+    // SAFETY: the object is a code object.
+    unsafe {
+        let value = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if value.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let text = raw::text(value);
+        ffi::Py_DecRef(value);
+        text
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> u64 {
+    use std::hash::Hasher;
+    // Keyed by nothing: a pickle that makes two names collide hides a touch by it, so this must
+    // not be a hash that is easy to collide.
+    let mut hasher = std::collections::hash_map::DefaultHasher::new();
+    for part in parts {
+        hasher.write(part);
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
+}
