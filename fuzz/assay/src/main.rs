@@ -1,3 +1,18 @@
-//! The `assay` binary: one file per subcommand.
+//! The `assay` binary: parses arguments, calls the libraries, prints what they return.
 
-fn main() {}
+mod cli;
+mod commands;
+mod crash;
+mod escape;
+mod exit;
+mod input;
+mod options;
+mod output;
+mod parallel;
+mod size;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crash::guard(cli::run).into()
+}

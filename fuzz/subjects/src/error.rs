@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// The policy cannot be loaded.
     #[error(transparent)]
-    Policy(#[from] crate::PolicyError),
+    Policy(#[from] assay_analyzer::PolicyError),
     /// Not one of the two ways to judge.
     #[error("expected `policy` or `effects`, found {0:?}")]
     JudgeBy(String),

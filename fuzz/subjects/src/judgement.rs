@@ -39,6 +39,16 @@ impl fmt::Display for Judged {
     }
 }
 
+impl From<assay_analyzer::Verdict> for Judged {
+    fn from(verdict: assay_analyzer::Verdict) -> Self {
+        match verdict {
+            assay_analyzer::Verdict::Safe => Self::Safe,
+            assay_analyzer::Verdict::Dangerous => Self::Dangerous,
+            assay_analyzer::Verdict::Unproven => Self::Unproven,
+        }
+    }
+}
+
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {

@@ -8,12 +8,10 @@ mod assay;
 mod error;
 mod exec;
 mod judgement;
-mod pending;
 mod spec;
 mod subject;
 
 pub use error::{Error, Result};
 pub use judgement::{Judged, Judgement};
-pub use pending::{Policy, PolicyError};
 pub use spec::{JudgeBy, SubjectSpec};
 pub use subject::Subject;

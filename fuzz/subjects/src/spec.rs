@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use assay_analyzer::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::assay::AssaySubject;
 use crate::exec::ExecSubject;
-use crate::{Error, Policy, Result, Subject};
+use crate::{Error, Result, Subject};
 
 /// What refutes a `safe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use assay_subjects::{Judged, Judgement, Policy, Subject, SubjectSpec};
+use assay_analyzer::Policy;
+use assay_subjects::{Judged, Judgement, Subject, SubjectSpec};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use assay_subjects::{Judged, Policy, Subject, SubjectSpec};
+use assay_analyzer::Policy;
+use assay_subjects::{Judged, Subject, SubjectSpec};
 
 /// A pickle that runs a command, and the flaw that lets it pass.
 const WITNESSES: [(&str, &[u8]); 5] = [

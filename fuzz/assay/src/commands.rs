@@ -1,0 +1,39 @@
+//! The subcommands, one file each.
+
+mod completions;
+mod dis;
+mod doctor;
+mod policy;
+mod scan;
+mod trace;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::cli::Globals;
+use crate::exit::Exit;
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Scan(scan::Args),
+    Dis(dis::Args),
+    Trace(trace::Args),
+    Policy(policy::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// Runs the subcommand.
+    pub fn run(self, globals: Globals) -> Result<Exit> {
+        match self {
+            Self::Scan(args) => scan::run(&args, globals),
+            Self::Dis(args) => dis::run(&args, globals),
+            Self::Trace(args) => trace::run(&args, globals),
+            Self::Policy(args) => policy::run(&args),
+            Self::Doctor(args) => doctor::run(&args, globals),
+            Self::Completions(args) => completions::run(&args),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `assay scan`: judges files without running anything.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use assay_analyzer::{Analysis, PickleAnalysis, Policy, Reason, Severity, Verdict, analyze};
+use serde::Serialize;
+
+use crate::cli::Globals;
+use crate::escape::escape;
+use crate::exit::{Exit, Tally};
+use crate::input::{self, InputError, Source};
+use crate::options::{Format, FormatArgs, JobsArgs, PolicyArgs};
+use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
+use crate::parallel;
+
+/// Judge files without running anything
+///
+/// Reads every pickle of every file and says of each whether loading it is proved to touch only
+/// what the policy allows (`safe`), is proved to reach something harmful (`dangerous`), or
+/// neither (`unproven`, which includes everything malformed). Exits 0 only if all are safe.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  assay scan model.pkl
+  assay scan --policy stdlib --policy ours.toml downloads/
+  curl -s https://example.org/model.pkl | assay scan -
+  assay scan --format json downloads/ | jq -r 'select(.verdict != \"safe\").path'")]
+pub struct Args {
+    /// Files, directories (every file in them) or `-`
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    jobs: JobsArgs,
+}
+
+/// One line of JSON: one pickle.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    member: Option<&'a str>,
+    offset: usize,
+    length: usize,
+    protocol: u8,
+    verdict: Verdict,
+    policy: &'a [String],
+    reasons: &'a [Reason],
+    globals: &'a [String],
+    calls: &'a [String],
+    malformed: &'a Option<assay_analyzer::Malformed>,
+}
+
+pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
+    let policy = args.policy.load()?;
+    let (sources, errors) = input::expand(&args.paths);
+    let mut tally = Tally::default();
+    for error in errors {
+        output::error(&error.to_string());
+        tally.trouble = true;
+    }
+    let mut out = Output::stdout();
+    let mut counts = Counts::default();
+    let judge =
+        |source: &Source| -> Result<Analysis, InputError> { Ok(analyze(&source.read()?, &policy)) };
+    parallel::ordered(
+        args.jobs.count(),
+        &sources,
+        || Ok(()),
+        |(), source| judge(source),
+        |source, result| {
+            match result {
+                Ok(Ok(analysis)) => {
+                    tally.found |= analysis.verdict != Verdict::Safe;
+                    print(&mut out, args.format.format, source, &analysis, &policy)?;
+                    counts.add(&analysis);
+                }
+                Ok(Err(error)) => {
+                    output::error(&error.to_string());
+                    tally.trouble = true;
+                }
+                Err(panic) => {
+                    let name = escape(&source.name());
+                    output::error(&format!("{name}: internal error, please report it: {panic}"));
+                    tally.trouble = true;
+                }
+            }
+            Ok(())
+        },
+    )?;
+    out.flush()?;
+    if args.format.format == Format::Text {
+        output::note(globals.quiet, counts);
+    }
+    Ok(tally.exit())
+}
+
+fn print(
+    out: &mut Output,
+    format: Format,
+    source: &Source,
+    analysis: &Analysis,
+    policy: &Policy,
+) -> Result<()> {
+    let path = source.name();
+    for pickle in &analysis.pickles {
+        match format {
+            Format::Json => out.json(&Line {
+                path: &path,
+                member: None,
+                offset: pickle.offset,
+                length: pickle.length,
+                protocol: pickle.protocol,
+                verdict: pickle.verdict,
+                policy: policy.names(),
+                reasons: &pickle.reasons,
+                globals: &pickle.globals,
+                calls: &pickle.calls,
+                malformed: &pickle.malformed,
+            })?,
+            Format::Text => text(out, &path, pickle, analysis.pickles.len() > 1)?,
+        }
+    }
+    Ok(())
+}
+
+fn text(out: &mut Output, path: &str, pickle: &PickleAnalysis, one_of_many: bool) -> Result<()> {
+    let style = match pickle.verdict {
+        Verdict::Safe => GOOD,
+        Verdict::Unproven => DOUBT,
+        Verdict::Dangerous => BAD,
+    };
+    let place = if one_of_many { format!(" at byte {}", pickle.offset) } else { String::new() };
+    let (verdict, path) = (pickle.verdict.name(), escape(path));
+    out.line(format_args!("{style}{verdict:9}{style:#} {BOLD}{path}{BOLD:#}{place}"))?;
+    if let Some(fault) = &pickle.malformed {
+        let message = escape(&fault.message);
+        out.line(format_args!(
+            "          byte {}: {message} {DIM}[malformed]{DIM:#}",
+            fault.offset
+        ))?;
+    }
+    for reason in &pickle.reasons {
+        // The fault is told already.
+        if pickle.malformed.as_ref().is_some_and(|fault| fault.message == reason.message) {
+            continue;
+        }
+        let style = if reason.severity == Severity::Error { BAD } else { DOUBT };
+        let opcode = if reason.opcode.is_empty() { "end" } else { reason.opcode };
+        out.line(format_args!(
+            "          byte {}, {opcode}: {style}{}{style:#} {DIM}[{}]{DIM:#}",
+            reason.offset,
+            escape(&reason.message),
+            reason.rule,
+        ))?;
+    }
+    Ok(())
+}
+
+/// The summary for people.
+#[derive(Default)]
+struct Counts {
+    files: usize,
+    pickles: [usize; 3],
+}
+
+impl Counts {
+    fn add(&mut self, analysis: &Analysis) {
+        self.files += 1;
+        for pickle in &analysis.pickles {
+            self.pickles[pickle.verdict as usize] += 1;
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [safe, unproven, dangerous] = self.pickles;
+        let pickles = safe + unproven + dangerous;
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{pickles} pickle{} in {} file{}: {safe} safe, {unproven} unproven, {dangerous} dangerous",
+            plural(pickles),
+            self.files,
+            plural(self.files),
+        )
+    }
+}
