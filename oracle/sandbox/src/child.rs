@@ -45,13 +45,14 @@ impl Prepared {
     }
 }
 
-/// Confines this process for good: limits, and the tail filter. About 50 µs, of which the
-/// kernel takes 20 to 40 to translate the filter.
+/// Confines this process for good: limits, and the tail filter. About 30 µs, of which the
+/// kernel takes 20 to translate the filter.
 ///
 /// What is open stays open: close what the child must not have beforehand.
 ///
 /// Called in each forked child. A [`Confinement::Deny`] worker may also call it without a
-/// fork; its denied calls then fail with `ENOSYS`, unrecorded, since nobody listens any more.
+/// fork. It should then have entered with [`crate::Record::Errno`]: with nobody left to listen,
+/// its denied calls would fail with `ENOSYS` instead of `EPERM`.
 ///
 /// # Errors
 ///

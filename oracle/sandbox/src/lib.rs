@@ -83,7 +83,7 @@ mod zygote;
 
 pub use child::{Confinement, Prepared, confine};
 pub use error::{Error, Result};
-pub use filter::{Row, Rule, Test, syscall_name, syscalls};
+pub use filter::{AssembleError, Row, Rule, Test, syscall_name, syscalls};
 pub use layer::{Layer, LayerStatus};
 pub use limits::ChildLimits;
 pub use probe::{check, probe};

@@ -7,7 +7,7 @@
 
 use libc::{c_long, *};
 
-/// `cachestat`, which CPython does not call but glibc's tools may; unknown to `libc`.
+/// `cachestat`, which the `libc` crate does not know yet; one number on all architectures.
 pub(crate) const SYS_CACHESTAT: c_long = 451;
 
 /// What becomes of a call.
@@ -174,6 +174,7 @@ const TABLE: &[Row] = &[
     row(SYS_madvise, Allow, "its own memory; free"),
     row(SYS_brk, Allow, "its own memory; malloc"),
     row(SYS_get_mempolicy, Allow, "a question; numerical libraries at import"),
+    row(SYS_mbind, Allow, "where its own memory lies; numpy's OpenBLAS at import"),
 
     // Itself.
     row(SYS_futex, Allow, "locks"),
