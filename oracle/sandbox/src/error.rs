@@ -40,6 +40,9 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
+    /// The process is in the sandbox already.
+    #[error("this process has entered the sandbox before; enter it once in each worker")]
+    Entered,
     /// A filter does not assemble: the table of calls is at fault.
     #[error("the seccomp filter does not assemble: {0}; correct `filter/table.rs`")]
     Filter(#[from] crate::filter::AssembleError),
@@ -70,7 +73,7 @@ impl Error {
         match self {
             Self::Missing { layer, .. } | Self::Layer { layer, .. } => Some(*layer),
             Self::Filter(_) => Some(Layer::Seccomp),
-            Self::Threads { .. } | Self::Zygote { .. } => None,
+            Self::Threads { .. } | Self::Entered | Self::Zygote { .. } => None,
         }
     }
 }

@@ -71,6 +71,11 @@ impl Layer {
         }
     }
 
+    /// Whether nothing is loaded without it, whatever else there is.
+    pub(crate) fn is_required(self) -> bool {
+        matches!(self, Self::NoNewPrivs | Self::Capabilities | Self::Seccomp | Self::Rlimits)
+    }
+
     /// What to do where the layer is absent.
     #[must_use]
     pub fn advice(self) -> &'static str {

@@ -12,7 +12,8 @@ use crate::{
     ChildLimits, Error, Layer, LayerStatus, Result, capabilities, limits, mounts, namespaces, sys,
 };
 
-/// What each layer is like on this system, for the user who asks.
+/// What each layer is like on this system, for the user who asks. Not for a process that has
+/// entered the sandbox: there it would wait for ever.
 #[must_use]
 pub fn probe() -> Vec<LayerStatus> {
     let filters = Filters::new();
@@ -25,10 +26,9 @@ pub fn probe() -> Vec<LayerStatus> {
     let (mount, landlock) = (has(Layer::MountNamespace), has(Layer::Landlock));
     for status in &mut found {
         status.required = match status.layer {
-            Layer::NoNewPrivs | Layer::Seccomp | Layer::Rlimits | Layer::Capabilities => true,
             Layer::Landlock => !mount,
             Layer::MountNamespace => !landlock,
-            _ => false,
+            layer => layer.is_required(),
         };
     }
     found

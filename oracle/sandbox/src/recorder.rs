@@ -53,14 +53,17 @@ impl Recorder {
         recorder
     }
 
-    /// Notes and answers every call that waits now; returns how many. Never blocks.
+    /// Notes and answers the calls that wait now; returns how many. Never blocks.
     ///
     /// # Errors
     ///
     /// If the listener fails, which means that the worker is lost.
     pub fn serve(&self, mut note: impl FnMut(Denied)) -> Result<usize> {
+        // A child that is answered may call again at once: it must not keep the zygote from
+        // looking at the clock.
+        const AT_ONCE: usize = 16;
         let mut served = 0;
-        while self.waiting().map_err(Error::zygote("poll of the listener"))? {
+        while served < AT_ONCE && self.waiting().map_err(Error::zygote("poll of the listener"))? {
             match self.receive() {
                 Ok((id, denied)) => {
                     note(denied);
@@ -68,7 +71,7 @@ impl Recorder {
                     served += 1;
                 }
                 // The caller died in the meantime, or a signal came.
-                Err(error) if gone(&error) => {}
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
                 Err(error) => return Err(Error::zygote("reading of a denied call")(error)),
             }
         }
@@ -78,8 +81,11 @@ impl Recorder {
     fn waiting(&self) -> io::Result<bool> {
         let mut fds =
             [libc::pollfd { fd: self.listener.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-        sys::poll(&mut fds, 0)?;
-        Ok(fds[0].revents & libc::POLLIN != 0)
+        match sys::poll(&mut fds, 0) {
+            // The caller waits in a poll of its own and comes back.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            other => other.map(|_| fds[0].revents & libc::POLLIN != 0),
+        }
     }
 
     fn receive(&self) -> io::Result<(u64, Denied)> {
@@ -94,12 +100,17 @@ impl Recorder {
 
     fn answer(&self, id: u64) -> io::Result<()> {
         let answer = libc::seccomp_notif_resp { id, val: 0, error: -libc::EPERM, flags: 0 };
-        // SAFETY: the struct is the one that this request reads.
-        let sent =
-            unsafe { self.request(libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const answer as usize) };
-        match sent {
-            Err(error) if !gone(&error) => Err(error),
-            _ => Ok(()),
+        loop {
+            // SAFETY: the struct is the one that this request reads.
+            let sent =
+                unsafe { self.request(libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const answer as usize) };
+            match sent {
+                // A signal came, and the child still waits.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The child died in the meantime.
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(()),
+                other => return other,
+            }
         }
     }
 
@@ -119,8 +130,4 @@ impl AsFd for Recorder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
-}
-
-fn gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR))
 }

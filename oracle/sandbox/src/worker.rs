@@ -9,6 +9,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::filter::{self, Action};
@@ -112,6 +113,11 @@ impl Entered {
 /// If a required layer can't be laid on, or the process has threads. The process is then
 /// confined in part and must end.
 pub fn enter_worker(config: &WorkerConfig) -> Result<Entered> {
+    // The first step would be a denied call, and wait for ever.
+    static ENTERED: AtomicBool = AtomicBool::new(false);
+    if ENTERED.swap(true, Ordering::Relaxed) {
+        return Err(Error::Entered);
+    }
     let mut layers = Layers::default();
 
     // Seccomp and namespaces would miss other threads.
@@ -254,8 +260,7 @@ impl Layers {
     /// The last word on a layer counts.
     fn set(&mut self, layer: Layer, available: bool, detail: String) {
         self.0.retain(|status| status.layer != layer);
-        let required = matches!(layer, Layer::NoNewPrivs | Layer::Seccomp | Layer::Rlimits);
-        self.0.push(LayerStatus { layer, required, available, detail });
+        self.0.push(LayerStatus { layer, required: layer.is_required(), available, detail });
     }
 
     fn error(&self, layer: Layer) -> Error {

@@ -36,6 +36,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ("neither_landlock_nor_mounts_is_refused", neither_landlock_nor_mounts),
     ("no_seccomp_is_refused", no_seccomp),
     ("threads_are_refused", threads),
+    ("entering_twice_is_refused", twice),
     ("a_child_that_hangs_is_killed", child_hangs),
     ("a_flood_of_denied_calls_ends_in_time", flood),
     ("denied_calls_name_their_child_and_arguments", denied_names),
@@ -163,6 +164,13 @@ fn threads() -> Outcome {
     std::thread::spawn(move || held.recv());
     let error = enter_worker(&WorkerConfig::default()).expect_err("it must be refused");
     assert!(matches!(error, Error::Threads { found: 2 }), "{error}");
+    Ok(())
+}
+
+fn twice() -> Outcome {
+    let _entered = enter(Record::Notify);
+    let error = enter_worker(&WorkerConfig::default()).expect_err("it must be refused");
+    assert!(matches!(error, Error::Entered), "{error}");
     Ok(())
 }
 
