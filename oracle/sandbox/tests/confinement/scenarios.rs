@@ -43,7 +43,12 @@ pub const SCENARIOS: &[Scenario] = &[
     ("the_child_does_not_hold_the_listener", no_listener),
     ("a_second_child_is_like_the_first", second_child),
     ("the_zygotes_death_ends_its_children", zygote_dies),
-    ("a_deny_worker_confines_itself", deny_worker),
+    ("the_zygotes_death_ends_them_without_namespaces_too", || {
+        without(libc::SYS_unshare);
+        zygote_dies()
+    }),
+    ("a_deny_worker_confines_itself", || deny_worker(Record::Errno, libc::EPERM)),
+    ("a_denied_call_fails_when_nobody_listens", || deny_worker(Record::Notify, libc::ENOSYS)),
     ("the_interpreters_place_is_not_hidden", place_not_hidden),
 ];
 
@@ -271,8 +276,8 @@ fn zygote_dies() -> Outcome {
     Ok(())
 }
 
-fn deny_worker() -> Outcome {
-    let (entered, _) = enter(Record::Notify);
+fn deny_worker(record: Record, errno: i32) -> Outcome {
+    let (entered, _) = enter(record);
     let prepared = Prepared::new(Confinement::Deny, &entered).expect("the filter assembles");
     let limits = ChildLimits { cpu_seconds: 1, ..ChildLimits::default() };
     confine(&limits, &prepared).map_err(|error| error.to_string())?;
@@ -281,9 +286,9 @@ fn deny_worker() -> Outcome {
     // SAFETY: `cpu` is ours to write.
     unsafe { libc::getrlimit(libc::RLIMIT_CPU, &raw mut cpu) };
     assert_ne!(cpu.rlim_cur, 1, "a long-lived worker has no limit on processor time");
-    // Nobody listens: the call must fail rather than wait.
-    // SAFETY: no pointers.
-    assert_eq!(unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) }, -1);
+    // SAFETY: no pointers; it is denied.
+    assert_eq!(unsafe { libc::setsid() }, -1);
+    assert_eq!(io::Error::last_os_error().raw_os_error(), Some(errno));
     assert!(fork().is_err());
     Ok(())
 }
