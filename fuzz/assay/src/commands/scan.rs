@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use assay_analyzer::{Analysis, PickleAnalysis, Policy, Reason, Severity, Verdict, analyze};
+use assay_analyzer::{Analysis, PickleAnalysis, Policy, Reason, Severity, Verdict, analyze, sarif};
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::Globals;
 use crate::escape::escape;
 use crate::exit::{Exit, Tally};
 use crate::input::{self, InputError, Source};
-use crate::options::{Format, FormatArgs, JobsArgs, PolicyArgs};
+use crate::options::{JobsArgs, PolicyArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
 use crate::parallel;
 
@@ -32,10 +33,23 @@ pub struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
-    #[command(flatten)]
-    format: FormatArgs,
+    /// How to print results
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: ScanFormat,
     #[command(flatten)]
     jobs: JobsArgs,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ScanFormat {
+    /// For people
+    #[default]
+    Text,
+    /// JSON Lines: one object per pickle
+    Json,
+    /// SARIF 2.1.0: one log for all, as code scanning services read it
+    Sarif,
 }
 
 /// One line of JSON: one pickle.
@@ -64,6 +78,7 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     }
     let mut out = Output::stdout();
     let mut counts = Counts::default();
+    let mut logged = Vec::new();
     let judge =
         |source: &Source| -> Result<Analysis, InputError> { Ok(analyze(&source.read()?, &policy)) };
     parallel::ordered(
@@ -75,8 +90,12 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
             match result {
                 Ok(Ok(analysis)) => {
                     tally.found |= analysis.verdict != Verdict::Safe;
-                    print(&mut out, args.format.format, source, &analysis, &policy)?;
                     counts.add(&analysis);
+                    match args.format {
+                        ScanFormat::Text => text(&mut out, source, &analysis)?,
+                        ScanFormat::Json => json(&mut out, source, &analysis, &policy)?,
+                        ScanFormat::Sarif => logged.push((source.name(), analysis)),
+                    }
                 }
                 Ok(Err(error)) => {
                     output::error(&error.to_string());
@@ -91,50 +110,50 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
             Ok(())
         },
     )?;
-    out.flush()?;
-    if args.format.format == Format::Text {
-        output::note(globals.quiet, counts);
+    if args.format == ScanFormat::Sarif {
+        out.json(&sarif(logged.iter().flat_map(|(path, analysis)| {
+            analysis.pickles.iter().map(|pickle| (path.as_str(), pickle))
+        })))?;
     }
+    out.flush()?;
+    output::note(globals.quiet, counts);
     Ok(tally.exit())
 }
 
-fn print(
-    out: &mut Output,
-    format: Format,
-    source: &Source,
-    analysis: &Analysis,
-    policy: &Policy,
-) -> Result<()> {
+fn json(out: &mut Output, source: &Source, analysis: &Analysis, policy: &Policy) -> Result<()> {
     let path = source.name();
     for pickle in &analysis.pickles {
-        match format {
-            Format::Json => out.json(&Line {
-                path: &path,
-                member: None,
-                offset: pickle.offset,
-                length: pickle.length,
-                protocol: pickle.protocol,
-                verdict: pickle.verdict,
-                policy: policy.names(),
-                reasons: &pickle.reasons,
-                globals: &pickle.globals,
-                calls: &pickle.calls,
-                malformed: &pickle.malformed,
-            })?,
-            Format::Text => text(out, &path, pickle, analysis.pickles.len() > 1)?,
-        }
+        out.json(&Line {
+            path: &path,
+            member: None,
+            offset: pickle.offset,
+            length: pickle.length,
+            protocol: pickle.protocol,
+            verdict: pickle.verdict,
+            policy: policy.names(),
+            reasons: &pickle.reasons,
+            globals: &pickle.globals,
+            calls: &pickle.calls,
+            malformed: &pickle.malformed,
+        })?;
     }
     Ok(())
 }
 
-fn text(out: &mut Output, path: &str, pickle: &PickleAnalysis, one_of_many: bool) -> Result<()> {
+fn text(out: &mut Output, source: &Source, analysis: &Analysis) -> Result<()> {
+    let path = escape(&source.name());
+    let one_of_many = analysis.pickles.len() > 1;
+    analysis.pickles.iter().try_for_each(|pickle| block(out, &path, pickle, one_of_many))
+}
+
+fn block(out: &mut Output, path: &str, pickle: &PickleAnalysis, one_of_many: bool) -> Result<()> {
     let style = match pickle.verdict {
         Verdict::Safe => GOOD,
         Verdict::Unproven => DOUBT,
         Verdict::Dangerous => BAD,
     };
     let place = if one_of_many { format!(" at byte {}", pickle.offset) } else { String::new() };
-    let (verdict, path) = (pickle.verdict.name(), escape(path));
+    let verdict = pickle.verdict.name();
     out.line(format_args!("{style}{verdict:9}{style:#} {BOLD}{path}{BOLD:#}{place}"))?;
     if let Some(fault) = &pickle.malformed {
         let message = escape(&fault.message);

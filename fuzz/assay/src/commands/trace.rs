@@ -70,6 +70,7 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
         .collect();
     let runs = args.oracle.runs();
     let mut out = Output::stdout();
+    let mut seen = Vec::new();
     parallel::ordered(
         args.jobs.count(),
         &tasks,
@@ -78,8 +79,10 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
         |(source, python), result| {
             let error = match result {
                 Ok(Ok(observations)) => {
-                    for observation in observations? {
-                        print(&mut out, args.format.format, source, &observation)?;
+                    seen.extend(observations?);
+                    if args.format.format == Format::Json || *python + 1 == pythons {
+                        print(&mut out, args.format.format, source, &seen)?;
+                        seen.clear();
                     }
                     return Ok(());
                 }
@@ -112,22 +115,25 @@ fn load(
     Ok(runs.iter().map(|run| oracle.full(python, *run, &bytes)).collect())
 }
 
-fn print(out: &mut Output, format: Format, source: &Source, seen: &Observation) -> Result<()> {
+fn print(out: &mut Output, format: Format, source: &Source, seen: &[Observation]) -> Result<()> {
+    let path = source.name();
     match format {
-        Format::Json => out.json(&Line {
-            path: &source.name(),
-            python: &seen.python,
-            engine: seen.engine,
-            outcome: seen.outcome,
-            exception: &seen.exception,
-            touched: &seen.touched,
-            effects: &seen.effects,
-            result: &seen.result,
-            stderr: &seen.stderr,
-            time_us: seen.time_us,
-            complete: seen.complete,
+        Format::Text => text(out, &path, seen),
+        Format::Json => seen.iter().try_for_each(|seen| {
+            out.json(&Line {
+                path: &path,
+                python: &seen.python,
+                engine: seen.engine,
+                outcome: seen.outcome,
+                exception: &seen.exception,
+                touched: &seen.touched,
+                effects: &seen.effects,
+                result: &seen.result,
+                stderr: &seen.stderr,
+                time_us: seen.time_us,
+                complete: seen.complete,
+            })
         }),
-        Format::Text => text(out, source, seen),
     }
 }
 
@@ -139,32 +145,68 @@ fn name(value: &impl Serialize) -> String {
     }
 }
 
-fn text(out: &mut Output, source: &Source, seen: &Observation) -> Result<()> {
+/// What people are shown of a load, and who saw it: loads that went alike are shown once.
+fn text(out: &mut Output, path: &str, seen: &[Observation]) -> Result<()> {
+    let mut groups: Vec<(String, Vec<&Observation>)> = Vec::new();
+    for observation in seen {
+        let shown = describe(observation);
+        match groups.iter_mut().find(|(other, _)| *other == shown) {
+            Some((_, alike)) => alike.push(observation),
+            None => groups.push((shown, vec![observation])),
+        }
+    }
+    out.line(format_args!("{BOLD}{}{BOLD:#}", escape(path)))?;
+    for (shown, alike) in groups {
+        for (engines, pythons) in witnesses(&alike) {
+            out.line(format_args!("  {DIM}CPython {pythons}: {engines}{DIM:#}"))?;
+        }
+        out.line(shown)?;
+    }
+    Ok(())
+}
+
+/// The engines of each interpreter, with interpreters of the same engines taken together.
+fn witnesses(alike: &[&Observation]) -> Vec<(String, String)> {
+    let mut pythons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for seen in alike {
+        match pythons.iter_mut().find(|(python, _)| *python == seen.python) {
+            Some((_, engines)) => engines.push(seen.engine.name()),
+            None => pythons.push((&seen.python, vec![seen.engine.name()])),
+        }
+    }
+    let mut out: Vec<(String, String)> = Vec::new();
+    for (python, engines) in pythons {
+        let engines = engines.join(", ");
+        match out.iter_mut().find(|(other, _)| *other == engines) {
+            Some((_, pythons)) => *pythons = format!("{pythons}, {python}"),
+            None => out.push((engines, python.to_owned())),
+        }
+    }
+    out
+}
+
+/// How many touches of a load people are shown: a screen.
+const SHOWN: usize = 30;
+
+/// One load, for people. Offsets are left out: not every engine can tell them.
+fn describe(seen: &Observation) -> String {
     let style = if seen.outcome == Outcome::Loaded { GOOD } else { DOUBT };
-    let (outcome, path) = (name(&seen.outcome), escape(&source.name()));
     let detail = seen.exception.as_ref().or(seen.result.as_ref());
     let detail = detail.map(|text| format!(": {}", brief(text, 200))).unwrap_or_default();
-    out.line(format_args!(
-        "{BOLD}{path}{BOLD:#}  {} {}  {style}{outcome}{style:#}{detail}",
-        seen.python,
-        seen.engine.name(),
-    ))?;
-    for touched in &seen.touched {
-        let offset = touched.opcode_offset.map(|o| format!(" {DIM}byte {o}{DIM:#}"));
+    let mut lines = vec![format!("    {style}{}{style:#}{detail}", name(&seen.outcome))];
+    for touched in seen.touched.iter().take(SHOWN) {
         let args = touched.args.as_deref().map(|args| brief(args, 100)).unwrap_or_default();
-        out.line(format_args!(
-            "    {:10} {}{args}{}",
-            name(&touched.kind),
-            escape(&touched.name),
-            offset.unwrap_or_default()
-        ))?;
+        lines.push(format!("      {:10} {}{args}", name(&touched.kind), escape(&touched.name)));
+    }
+    if let Some(more @ 1..) = seen.touched.len().checked_sub(SHOWN) {
+        lines.push(format!("      {DIM}… and {more} more, see --format json{DIM:#}"));
     }
     for effect in seen.effects.iter().filter(|effect| effect.kind != EffectKind::Import) {
         let kind = name(&effect.kind);
-        out.line(format_args!("    {BAD}{kind:10} {}{BAD:#}", brief(&effect.detail, 200)))?;
+        lines.push(format!("      {BAD}{kind:10} {}{BAD:#}", brief(&effect.detail, 200)));
     }
     if !seen.complete {
-        out.line(format_args!("    {DOUBT}the trace is incomplete{DOUBT:#}"))?;
+        lines.push(format!("      {DOUBT}the trace is incomplete{DOUBT:#}"));
     }
-    Ok(())
+    lines.join("\n")
 }
