@@ -82,8 +82,9 @@ impl Worker {
 
         let mut command = Command::new(&python.exe);
         command
-            // Not -I: it would ignore PYTHONHASHSEED, and with it the order of sets.
-            .args(["-s", "-S", "-B", "-c", BOOTSTRAP])
+            // Not -I: it would ignore PYTHONHASHSEED, and with it the order of sets. Unbuffered,
+            // so that what a load prints is not lost when its process dies.
+            .args(["-s", "-S", "-B", "-u", "-c", BOOTSTRAP])
             .args(passed.map(|fd| fd.to_string()))
             .current_dir("/")
             .env_clear()

@@ -77,9 +77,9 @@ fn cases() -> Vec<Case> {
         case("C calls Python: __next__", &[&g("builtins", "list"), &new("tm", "It"), b"\x85R"], "method tm.It.__next__", Both),
         case("C calls Python: __lt__", &[&g("builtins", "sorted"), b"](", &new("tm", "Cmp"), &new("tm", "Cmp"), b"e\x85R"], "method tm.Cmp.__lt__", Both),
         case("__init_subclass__", &[&g("builtins", "type"), &s("Z"), &g("tm", "Isub"), b"\x85}\x87R"], "method tm.Isub.__init_subclass__", Both),
-        case("an instance of a new metaclass", &[&g("builtins", "type"), &s("M"), &g("builtins", "type"), b"\x85}\x87R(", &s("K1"), b")}tR)R"], "call builtins.K1", Both),
+        case("an instance of a new metaclass", &[&g("builtins", "type"), &s("M"), &g("builtins", "type"), b"\x85}\x87R(", &s("K1"), b")}tR)R"], "call *.K1", Both),
         case("a class whose __call__ is a C function", &[&g("builtins", "type"), &s("W"), b")}", &s("__call__"), &g("posix", "getppid"), b"s\x87R)R)R"], "call posix.getppid", Both),
-        case("a codec in Python", &[&call("_codecs", "encode", &[s("a"), s("rot13")].concat())], "call encodings.rot_13.rot13", Both),
+        case("a codec in Python", &[&call("_codecs", "encode", &[s("a"), s("rot13")].concat())], "call encodings.rot_13.getregentry", Both),
         case("eval", &[&call("builtins", "eval", &s("__import__('posix').getppid()"))], "call posix.getppid", Both),
         case("os.system", &[&call("os", "system", &s("true"))], "call posix.system", Both),
         case("getattr gives a method", &[&g("builtins", "getattr"), &g("builtins", "str"), &s("upper"), b"\x86R", &s("a"), b"\x85R"], "call builtins.str.upper", Both),
@@ -93,6 +93,17 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Methods and calls count as either: below 3.11 code does not know its qualified name, and a
+/// special method can be called by name. `*` stands for any module.
+fn fits(seen: &str, expected: &str) -> bool {
+    let plain = |touch: &str| touch.replacen("method ", "call ", 1);
+    let (seen, expected) = (plain(seen), plain(expected));
+    match expected.split_once('*') {
+        Some((before, after)) => seen.starts_with(before) && seen.ends_with(after),
+        None => seen == expected,
+    }
+}
+
 fn check(engine: Engine) {
     let mut oracle = oracle_for(pythons());
     let mut wrong = Vec::new();
@@ -101,18 +112,14 @@ fn check(engine: Engine) {
         for case in cases() {
             let seen = oracle.full(python, engine.into(), &case.pickle).unwrap();
             let touches = shown(&seen);
+            // A class is also "called" when its module defines it.
+            let own = seen.touched.iter().map(|touch| case.seen == Both || touch.by.is_none());
             let expected = match case.seen {
                 Both => true,
                 PyOnly => engine == Engine::Py,
                 Nowhere => false,
             };
-            let fits = |touch: &String| {
-                touch == case.touch
-                    // Below 3.11 code does not know its qualified name; special methods whose
-                    // kind is open count as either.
-                    || touch.split_once(' ').map(|x| x.1) == case.touch.split_once(' ').map(|x| x.1)
-            };
-            let found = touches.iter().any(fits);
+            let found = touches.iter().zip(own).any(|(touch, own)| own && fits(touch, case.touch));
             let died = !matches!(seen.outcome, Outcome::Loaded | Outcome::Raised);
             if found != expected || died || !seen.complete {
                 wrong.push(format!(

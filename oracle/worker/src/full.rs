@@ -43,6 +43,11 @@ class SlotNew:
 pub fn prepare(py: Python<'_>, start: &Start, log: Log) -> PyResult<()> {
     // Any application has it, and few pickles should be charged with importing it.
     py.import("os")?;
+    // Looking an encoding up imports a module the first time.
+    let lookup = py.import("codecs")?.getattr("lookup")?;
+    for encoding in ["ascii", "latin1", "utf-8", "raw-unicode-escape", "unicode-escape"] {
+        lookup.call1((encoding,))?;
+    }
     let layout = find_class::calibrate(py)?;
     let lookup = Lookup {
         renames: Renames::load(py)?,

@@ -64,6 +64,10 @@ unsafe extern "C" fn trampoline<const N: usize>(class: P, args: P, kwargs: P) ->
         trace.busy = true;
         let name = trace.names.of(class);
         trace.busy = false;
+        if trace.is_fleeting(class, &name) {
+            error.restore();
+            return original(class, args, kwargs);
+        }
         let direct = matches!(trace.caller, Caller::Unpickler | Caller::Machinery(_));
         let at = if direct { trace.opcode() } else { None };
         trace.enter(touch::CALL, &name, at.map(|(at, _)| at), None);

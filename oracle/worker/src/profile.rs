@@ -65,9 +65,14 @@ unsafe fn enter_frame(trace: &mut Trace, code: &Code, frame: P) {
         (Caller::Import, _) if code.module_body => {
             let index = trace.note_import(code.name.trim_end_matches(".<module>"));
             trace.current = index;
-            trace.caller = if code.file == File::Other { Caller::Payload } else { Caller::Body };
+            trace.caller = if matches!(code.file, File::Other | File::Text) {
+                Caller::Payload
+            } else {
+                Caller::Body
+            };
         }
         (_, File::Importlib) => trace.caller = Caller::Import,
+        // Text that a trusted module compiles as it is imported is its own, as in `namedtuple`.
         (Caller::Import | Caller::Body, file) if file != File::Other => {}
         (Caller::Lookup, File::Pickle) => {}
         (Caller::Unpickler, File::Pickle) if !trace.py_unpickler.is_null() => {

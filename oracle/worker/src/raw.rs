@@ -68,6 +68,8 @@ pub mod offset {
     pub const METHOD_WRAPPER_DESCR: usize = 16;
     pub const DESCR_TYPE: usize = 16;
     pub const DESCR_NAME: usize = 24;
+    /// `d_method` of a method descriptor.
+    pub const DESCR_METHOD: usize = 40;
     /// `d_wrapped` of a wrapper descriptor.
     pub const DESCR_WRAPPED: usize = 48;
     /// `Py_TPFLAGS_HEAPTYPE`.

@@ -3,7 +3,7 @@
 //! Three sources feed it: the call hook, the profile function and the audit hook. Each knows
 //! only a callee; the context in which it is called decides whether it is the pickle's doing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use pyo3::ffi;
@@ -91,6 +91,8 @@ pub enum File {
     Pickle,
     /// The interpreter's own directories.
     Trusted,
+    /// Text that was compiled, `<string>`.
+    Text,
     /// Anywhere else.
     Other,
 }
@@ -126,6 +128,8 @@ pub struct Trace {
     pub py_offset: Option<u64>,
     /// Last byte and start of the last GLOBAL or INST.
     text_opcode: Option<(usize, usize)>,
+    /// Hashes of the names asked for.
+    resolved: HashSet<u64>,
     seen: HashMap<(u8, u64, u32), u32, PtrHash>,
     /// Names of touches by index.
     touched: Vec<Rc<str>>,
@@ -167,6 +171,7 @@ pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
         in_memory: false,
         py_offset: None,
         text_opcode: None,
+        resolved: HashSet::new(),
         seen: HashMap::default(),
         touched: Vec::new(),
         effects: HashMap::default(),
@@ -232,6 +237,9 @@ impl Trace {
         args: Option<&str>,
     ) -> u32 {
         let by = self.current;
+        if kind == touch::RESOLVE {
+            self.resolved.insert(hash(&[name.as_bytes()]));
+        }
         if kind == touch::CALL || kind == touch::METHOD {
             if let Some(now) = self.touched.get(by as usize)
                 && **now == **name
@@ -317,7 +325,11 @@ impl Trace {
         }
         match self.caller {
             Caller::Harness => {
-                self.caller = Caller::Unpickler;
+                // Making an unpickler loads nothing yet.
+                // SAFETY: a live object.
+                if unsafe { ffi::PyType_Check(callable) } == 0 {
+                    self.caller = Caller::Unpickler;
+                }
                 return false;
             }
             Caller::Import | Caller::Body => return false,
@@ -343,6 +355,9 @@ impl Trace {
             let direct = matches!(self.caller, Caller::Unpickler | Caller::Machinery(_));
             // An import statement is seen as the modules it executes.
             if !direct && self.is_code_of(callable, class, File::Importlib) {
+                return false;
+            }
+            if self.is_fleeting(callable, &name) {
                 return false;
             }
             let at = if direct { self.opcode() } else { None };
@@ -417,19 +432,37 @@ impl Trace {
                     || name.starts_with("builtins.str.")
                     || self.is_code_of(callable, class, File::Pickle)
             }
+            // Functions in Python that are not pickle.py's own are never the machinery's.
+            Caller::Machinery(_) if class == raw::function_type() => {
+                self.is_code_of(callable, class, File::Pickle)
+            }
             Caller::Machinery(op) => match op {
                 Op::Other => true,
                 Op::Reduce => !self.is_reduced(callable),
                 // The class was recorded when the handler began.
                 Op::New => true,
-                _ if self.is_code_of(callable, class, File::Pickle) => true,
-                _ => {
-                    HANDLERS.contains(&name)
-                        || name.starts_with("builtins.list.") && op == Op::Instantiate
-                }
+                Op::Add if LISTS.contains(&name) => true,
+                Op::Instantiate if name.starts_with("builtins.list.") => true,
+                _ => HANDLERS.contains(&name),
             },
             _ => false,
         }
+    }
+
+    /// Whether this is one of CPython's own exceptions, which C code makes and drops all the
+    /// time without any effect; the ones that the pickle asks for are another matter.
+    ///
+    /// # Safety
+    /// `callable` is a live object called `name`.
+    pub unsafe fn is_fleeting(&self, callable: P, name: &str) -> bool {
+        let direct = matches!(self.caller, Caller::Unpickler | Caller::Machinery(_));
+        // SAFETY: the type is checked before its flags are read.
+        let plain = unsafe {
+            ffi::PyType_Check(callable) != 0
+                && field::<u64>(callable, offset::TYPE_FLAGS) & offset::HEAP_TYPE == 0
+                && ffi::PyType_IsSubtype(callable.cast(), ffi::PyExc_BaseException.cast()) != 0
+        };
+        plain && !(direct && self.resolved.contains(&hash(&[name.as_bytes()])))
     }
 
     fn is_code_of(&mut self, callable: P, class: *mut ffi::PyTypeObject, file: File) -> bool {
@@ -446,7 +479,18 @@ impl Trace {
     /// Whether `load_reduce` is about to call this, as it was asked to: it lies on top of the
     /// stack, the arguments having been taken off.
     fn is_reduced(&mut self, callable: P) -> bool {
-        self.stack_item(0) == callable
+        let asked = self.stack_item(0);
+        if asked == callable || asked.is_null() {
+            return asked == callable;
+        }
+        // SAFETY: both are alive, and their types are checked before their fields are read.
+        unsafe {
+            // A method of a type is bound to its first argument before it is called.
+            ffi::Py_TYPE(callable) == raw::c_function_type()
+                && raw::is_descriptor(ffi::Py_TYPE(asked))
+                && field::<usize>(callable, offset::CFUNCTION_DEF)
+                    == field::<usize>(asked, offset::DESCR_METHOD)
+        }
     }
 
     /// The item that many places below the top of the pure Python unpickler's stack, borrowed.
@@ -508,6 +552,8 @@ impl Trace {
             File::Importlib
         } else if path.starts_with("<frozen ") {
             File::Trusted
+        } else if path.starts_with('<') {
+            File::Text
         } else if !self.is_trusted(path) {
             File::Other
         } else if path.ends_with("/pickle.py") {
@@ -552,6 +598,9 @@ const HANDLERS: &[&str] = &[
     "builtins.setattr",
     "sys.intern",
 ];
+
+/// Methods of lists and sets themselves, which the C unpickler does not call but imitates.
+const LISTS: &[&str] = &["builtins.list.append", "builtins.list.extend", "builtins.set.add"];
 
 /// The module whose globals a frame has.
 unsafe fn module_of(frame: P) -> Option<String> {
