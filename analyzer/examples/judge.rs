@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use assay_analyzer::{Policy, analyze};
+use assay_analyzer::{Policy, analyze_file};
 
 fn main() -> std::io::Result<()> {
     let policy = Policy::load(&["stdlib"]).map_err(std::io::Error::other)?;
     let mut out = std::io::stdout().lock();
     for path in std::env::args().skip(1) {
-        let analysis = analyze(&std::fs::read(&path)?, &policy);
-        let reason = analysis.reasons().next();
+        let analysis = analyze_file(&std::fs::read(&path)?, &policy);
+        let reason = analysis.items.iter().flat_map(|item| &item.pickle.reasons).next();
         let reason =
             reason.map_or(String::new(), |r| format!("{} at {}: {}", r.rule, r.offset, r.message));
         writeln!(out, "{} {path} {reason}", analysis.verdict.name())?;

@@ -20,7 +20,9 @@
 //! ```
 
 mod annotate;
+mod container;
 mod fact;
+mod file;
 mod judge;
 mod machine;
 mod policy;
@@ -30,6 +32,7 @@ mod stream;
 mod verdict;
 
 pub use annotate::{Annotated, annotate};
+pub use file::{FileAnalysis, FileItem, analyze_file};
 pub use policy::{
     Contract, Denied, Kind, Pattern, Policy, PolicyError, Renames, Returns, Signature,
 };

@@ -1,0 +1,89 @@
+//! Judges a file: a stream of pickles, or a container of some.
+
+use serde::Serialize;
+
+use crate::container::{self, Damage};
+use crate::policy::Policy;
+use crate::stream::analyze;
+use crate::verdict::{Malformed, PickleAnalysis, Reason, Severity, Verdict};
+
+/// One pickle of a file, or one thing in it that can't be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileItem {
+    /// Where in the container, member names joined by `!`; `None` for the file itself.
+    pub member: Option<String>,
+    /// What loads it: `None` for `pickle.load` of the file.
+    pub loader: Option<&'static str>,
+    /// What was found out about it. Offsets count from the start of the member.
+    #[serde(flatten)]
+    pub pickle: PickleAnalysis,
+}
+
+/// What was found out about a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileAnalysis {
+    /// The gravest verdict.
+    pub verdict: Verdict,
+    /// The container's format; `None` for a plain stream of pickles.
+    pub format: Option<&'static str>,
+    /// The pickles; never empty.
+    pub items: Vec<FileItem>,
+}
+
+/// Judges every pickle of a file, in whichever container it travels.
+pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
+    let contents = container::open(bytes);
+    let mut items: Vec<FileItem> = Vec::new();
+    for payload in contents.payloads {
+        for mut pickle in analyze(&payload.bytes, policy).pickles {
+            shift(&mut pickle, payload.offset);
+            let (member, loader) = (payload.member.clone(), payload.loader);
+            items.push(FileItem { member, loader, pickle });
+        }
+    }
+    items.extend(contents.damage.into_iter().map(|damage| damaged(damage, bytes.len())));
+    if let Some(format) = contents.format {
+        // What `pickle.load` of the file itself would reach counts as well, if it is harmful.
+        let raw = analyze(bytes, policy);
+        let harmful = raw.pickles.into_iter().filter(|pickle| pickle.verdict == Verdict::Dangerous);
+        items.extend(harmful.map(|pickle| FileItem { member: None, loader: None, pickle }));
+        if items.is_empty() {
+            let pickle = PickleAnalysis { length: bytes.len(), ..PickleAnalysis::default() };
+            items.push(FileItem { member: None, loader: Some(format), pickle });
+        }
+    }
+    let verdict = items.iter().map(|item| item.pickle.verdict).max().unwrap_or_default();
+    FileAnalysis { verdict, format: contents.format, items }
+}
+
+fn shift(pickle: &mut PickleAnalysis, by: usize) {
+    pickle.offset += by;
+    for reason in &mut pickle.reasons {
+        reason.offset += by;
+    }
+    if let Some(malformed) = &mut pickle.malformed {
+        malformed.offset += by;
+    }
+}
+
+fn damaged(damage: Damage, length: usize) -> FileItem {
+    let reason = Reason {
+        rule: "damaged-container",
+        severity: Severity::Warning,
+        offset: 0,
+        opcode: "",
+        global: None,
+        message: damage.message.clone(),
+    };
+    FileItem {
+        member: damage.member,
+        loader: None,
+        pickle: PickleAnalysis {
+            length,
+            verdict: Verdict::Unproven,
+            reasons: vec![reason],
+            malformed: Some(Malformed { offset: 0, message: damage.message }),
+            ..PickleAnalysis::default()
+        },
+    }
+}
