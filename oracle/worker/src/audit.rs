@@ -12,7 +12,7 @@ use crate::effects;
 use crate::hook::PendingError;
 use crate::protocol::{effect, touch};
 use crate::raw::{self, P};
-use crate::trace::{Caller, Trace, trace};
+use crate::trace::{Caller, Pause, Trace, listening};
 use crate::value;
 
 /// Installs the hook for good. It does nothing while the trace is off.
@@ -27,12 +27,12 @@ pub fn install() -> PyResult<()> {
 unsafe extern "C" fn on_event(event: *const c_char, args: P, _: *mut c_void) -> c_int {
     // SAFETY: CPython calls this with a C string and a tuple, the GIL held.
     unsafe {
-        let Some(trace) = trace().filter(|trace| trace.listening()) else { return 0 };
+        let Some(trace) = listening() else { return 0 };
         let Ok(event) = CStr::from_ptr(event).to_str() else { return 0 };
         let error = PendingError::take();
-        trace.busy = true;
+        let pause = Pause::begin();
         note(trace, event, args);
-        trace.busy = false;
+        drop(pause);
         error.restore();
     }
     0

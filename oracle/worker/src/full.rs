@@ -17,7 +17,7 @@ use crate::hook::PendingError;
 use crate::log::Log;
 use crate::protocol::{Start, WireRun, outcome, touch};
 use crate::raw::{self, METH_FASTCALL, MethodDef, P};
-use crate::trace::{Caller, Trace, trace};
+use crate::trace::{Caller, Pause, Trace, listen, listening, trace};
 use crate::{audit, hook, new_hook, profile, value};
 
 /// Room for the description of the value: enough to tell values apart, little enough to store.
@@ -115,15 +115,14 @@ pub fn load_and_exit<'py>(
             trace.py_unpickler = unpickler.as_ptr();
         }
         // The disassembler touches nothing on a pickle's behalf.
-        trace.on = run.engine != index::DIS;
+        listen(run.engine != index::DIS);
     }
     let begin = Instant::now();
     let result = prepared.go(py);
     let time_us = begin.elapsed().as_micros() as u64;
     // SAFETY: the load is over.
     let trace = unsafe { trace().expect("set up before") };
-    trace.on = false;
-    trace.busy = true;
+    listen(false);
     profile::stop();
     account(py, trace, result, time_us);
     exit_now(0)
@@ -186,10 +185,10 @@ unsafe extern "C" fn persistent_load(_: P, args: *const P, count: isize) -> P {
     // SAFETY: called by Python with the GIL held and `count` arguments.
     unsafe {
         let answer = if count == 1 { *args } else { ffi::Py_None() };
-        if let Some(trace) = trace().filter(|trace| trace.listening()) {
-            trace.busy = true;
+        if let Some(trace) = listening() {
+            let pause = Pause::begin();
             let name: Rc<str> = value::describe(&mut trace.names, answer, 200, 3).into();
-            trace.busy = false;
+            drop(pause);
             let at = trace.opcode().map(|(at, _)| at);
             trace.touch(touch::PERSISTENT, &name, at, None);
         }
@@ -211,21 +210,21 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
             return null;
         }
         let call = || ffi::PyObject_CallFunctionObjArgs(original, slf, *args, *args.add(1), null);
-        let Some(trace) = trace().filter(|trace| trace.listening()) else { return call() };
+        let Some(trace) = listening() else { return call() };
         let saved = trace.save();
         let error = PendingError::take();
         if let (Some(module), Some(name)) = (raw::text(*args), raw::text(*args.add(1))) {
             if in_c && trace.caller == Caller::Unpickler && trace.unpickler.is_null() {
                 trace.unpickler = slf;
             }
-            trace.busy = true;
+            let pause = Pause::begin();
             let at = trace.layout.proto;
             let (proto, fix_imports) = if in_c {
                 (raw::field::<i32>(slf, at), raw::field::<i32>(slf, at + 4) != 0)
             } else {
                 (find_class::int(slf, c"proto"), find_class::int(slf, c"fix_imports") != 0)
             };
-            trace.busy = false;
+            drop(pause);
             let renames = (proto < 3 && fix_imports).then_some(&lookup.renames);
             resolve(trace, renames, proto, module, name);
         }

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use crate::global::Global;
 use crate::new_hook;
 use crate::raw::{self, P, PtrHash, field, offset, set_field};
-use crate::trace::trace;
+use crate::trace::listening;
 
 /// The type of `tp_call` and `tp_new`.
 pub type Ternary = unsafe extern "C" fn(P, P, P) -> P;
@@ -140,7 +140,7 @@ unsafe extern "C" fn trampoline(callable: P, args: P, kwargs: P) -> P {
     // trace is borrowed anew after the call.
     unsafe {
         let original = original(callable);
-        let Some(trace) = trace().filter(|trace| trace.listening()) else {
+        let Some(trace) = listening() else {
             return original(callable, args, kwargs);
         };
         let saved = trace.save();

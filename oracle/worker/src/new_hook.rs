@@ -8,7 +8,7 @@ use crate::global::Global;
 use crate::hook::{PendingError, Ternary};
 use crate::protocol::touch;
 use crate::raw::{P, PtrHash, field, offset, set_field};
-use crate::trace::{Caller, Op, trace};
+use crate::trace::{Caller, Op, Pause, listening};
 
 /// How many distinct originals there is room for: a bare interpreter has about 100, numpy and
 /// scipy add 200.
@@ -55,15 +55,14 @@ unsafe extern "C" fn trampoline<const N: usize>(class: P, args: P, kwargs: P) ->
     // SAFETY: CPython calls this in place of the original, with what the original expects.
     unsafe {
         let Some(original) = ORIGINALS.get()[N] else { std::process::abort() };
-        let Some(trace) = trace().filter(|trace| trace.listening() && relevant(trace.caller))
-        else {
+        let Some(trace) = listening().filter(|trace| relevant(trace.caller)) else {
             return original(class, args, kwargs);
         };
         let saved = trace.save();
         let error = PendingError::take();
-        trace.busy = true;
+        let pause = Pause::begin();
         let name = trace.names.of(class);
-        trace.busy = false;
+        drop(pause);
         if trace.is_fleeting(class, &name) {
             error.restore();
             return original(class, args, kwargs);

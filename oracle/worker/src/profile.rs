@@ -11,7 +11,7 @@ use pyo3::ffi;
 use crate::hook::PendingError;
 use crate::protocol::touch;
 use crate::raw::{self, P};
-use crate::trace::{Caller, Code, File, Op, Trace, trace};
+use crate::trace::{Caller, Code, File, Op, Pause, Trace, listening};
 
 const CALL: c_int = 0;
 const RETURN: c_int = 3;
@@ -33,9 +33,9 @@ pub fn stop() {
 
 unsafe extern "C" fn on_event(_: P, frame: P, what: c_int, arg: P) -> c_int {
     // SAFETY: CPython calls this with a live frame and the GIL held; the trace is not borrowed
-    // across calls that could come back here, since `busy` turns them away.
+    // across calls that could come back here, since a pause turns them away.
     unsafe {
-        let Some(trace) = trace().filter(|trace| trace.listening()) else { return 0 };
+        let Some(trace) = listening() else { return 0 };
         match what {
             CALL => {
                 let error = PendingError::take();
@@ -163,10 +163,10 @@ fn begin_opcode(trace: &mut Trace, op: Op) {
             if class.is_null() {
                 return;
             }
-            trace.busy = true;
+            let pause = Pause::begin();
             // SAFETY: on the unpickler's stack, so alive.
             let name = unsafe { trace.names.of(class) };
-            trace.busy = false;
+            drop(pause);
             trace.current = trace.touch(touch::CALL, &name, at.map(|(at, _)| at), None);
         }
         Op::Build => crate::py_engine::note_build(trace),

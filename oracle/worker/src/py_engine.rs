@@ -8,7 +8,7 @@ use pyo3::ffi;
 use crate::names::type_name;
 use crate::protocol::touch;
 use crate::raw::{self, P};
-use crate::trace::Trace;
+use crate::trace::{Pause, Trace};
 
 /// Most attributes noted for one BUILD.
 const MAX_ATTRIBUTES: usize = 64;
@@ -16,7 +16,7 @@ const MAX_ATTRIBUTES: usize = 64;
 /// The start of the opcode whose handler begins: the handler has read nothing but the opcode's
 /// byte. Within a frame the file is already at the frame's end.
 pub fn opcode_offset(trace: &mut Trace) -> Option<u64> {
-    trace.busy = true;
+    let pause = Pause::begin();
     // SAFETY: the unpickler is alive while it loads; its attributes are plain, and the files are
     // exact `BytesIO`s.
     let offset = unsafe {
@@ -38,7 +38,7 @@ pub fn opcode_offset(trace: &mut Trace) -> Option<u64> {
     };
     // SAFETY: the GIL is held.
     unsafe { ffi::PyErr_Clear() };
-    trace.busy = false;
+    drop(pause);
     offset.and_then(|offset| u64::try_from(offset).ok())
 }
 
@@ -90,9 +90,9 @@ pub fn note_build(trace: &mut Trace) {
                 left -= 1;
                 let Some(attribute) = raw::text(key) else { continue };
                 let touched: Rc<str> = format!("{name}.{attribute}").into();
-                trace.busy = true;
+                let pause = Pause::begin();
                 let shown = crate::value::describe(&mut trace.names, value, 120, 2);
-                trace.busy = false;
+                drop(pause);
                 trace.touch(touch::SETATTR, &touched, at, Some(&shown));
             }
         }

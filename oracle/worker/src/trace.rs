@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use pyo3::ffi;
 
@@ -99,9 +101,6 @@ pub enum File {
 
 /// Everything a trace needs.
 pub struct Trace {
-    pub on: bool,
-    /// Set while the tracer itself uses Python: what that calls is not recorded.
-    pub busy: bool,
     /// The next call is the tracer's own.
     pub skip: bool,
     pub log: Log,
@@ -138,6 +137,41 @@ pub struct Trace {
 
 static TRACE: Global<Option<Trace>> = Global::new(None);
 
+/// Whether what is called now is to be looked at. Apart from the trace, so that hooks that are
+/// not to listen do not touch it while its owner is at work.
+static LISTENING: AtomicBool = AtomicBool::new(false);
+
+/// Switches tracing on or off.
+pub fn listen(on: bool) {
+    LISTENING.store(on, Relaxed);
+}
+
+/// While it lives, the tracer itself uses Python: what that calls is not recorded.
+pub struct Pause(bool);
+
+impl Pause {
+    /// Stops listening until it is dropped.
+    pub fn begin() -> Self {
+        Self(LISTENING.swap(false, Relaxed))
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        LISTENING.store(self.0, Relaxed);
+    }
+}
+
+/// The trace, if it listens.
+///
+/// # Safety
+/// As [`trace`].
+#[inline]
+pub unsafe fn listening() -> Option<&'static mut Trace> {
+    // SAFETY: the caller's promise.
+    if LISTENING.load(Relaxed) { unsafe { trace() } } else { None }
+}
+
 /// The trace of this process.
 ///
 /// # Safety
@@ -152,8 +186,6 @@ pub unsafe fn trace() -> Option<&'static mut Trace> {
 /// Sets the trace up, switched off.
 pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
     let trace = Trace {
-        on: false,
-        busy: false,
         skip: false,
         log,
         names: Names::default(),
@@ -181,12 +213,6 @@ pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
 }
 
 impl Trace {
-    /// Whether what is called now is to be looked at.
-    #[inline]
-    pub fn listening(&self) -> bool {
-        self.on && !self.busy
-    }
-
     /// What to restore when the call about to be made returns.
     pub fn save(&self) -> Saved {
         Saved { current: self.current, caller: self.caller, depth: self.stack.len() }
@@ -345,9 +371,9 @@ impl Trace {
             if class == raw::method_type() {
                 return false;
             }
-            self.busy = true;
+            let pause = Pause::begin();
             let name = self.names.of(callable);
-            self.busy = false;
+            drop(pause);
             // The replaced one records what is asked for.
             if name.ends_with("Unpickler.find_class") || self.is_machinery(callable, class, &name) {
                 return false;
@@ -362,9 +388,9 @@ impl Trace {
             }
             let at = if direct { self.opcode() } else { None };
             let kind = self.kind(&name, at.map(|(_, byte)| byte));
-            self.busy = true;
+            let pause = Pause::begin();
             let shown = value::arguments(&mut self.names, args, kwargs, MAX_ARGS);
-            self.busy = false;
+            drop(pause);
             let shown = (!args.is_null() || !kwargs.is_null()).then_some(shown);
             self.enter(kind, &name, at.map(|(at, _)| at), shown.as_deref());
             true
@@ -495,7 +521,7 @@ impl Trace {
 
     /// The item that many places below the top of the pure Python unpickler's stack, borrowed.
     pub fn stack_item(&mut self, below: isize) -> P {
-        self.busy = true;
+        let pause = Pause::begin();
         // SAFETY: the unpickler is alive while it loads; its `stack` is a plain attribute. The
         // list keeps its items alive.
         let item = unsafe {
@@ -514,7 +540,7 @@ impl Trace {
                 }
             }
         };
-        self.busy = false;
+        drop(pause);
         item
     }
 
@@ -523,7 +549,7 @@ impl Trace {
         if let Some(known) = self.codes.get(&(code as usize)) {
             return known.clone();
         }
-        self.busy = true;
+        let pause = Pause::begin();
         // SAFETY: an exact code object and frame; their getters run no other code. The code
         // object is pinned so that its address stays its own.
         let known = unsafe {
@@ -540,7 +566,7 @@ impl Trace {
                 file: self.file(&file),
             }
         };
-        self.busy = false;
+        drop(pause);
         if !frame.is_null() {
             self.codes.insert(code as usize, known.clone());
         }
@@ -600,7 +626,8 @@ const HANDLERS: &[&str] = &[
 ];
 
 /// Methods of lists and sets themselves, which the C unpickler does not call but imitates.
-const LISTS: &[&str] = &["builtins.list.append", "builtins.list.extend", "builtins.set.add"];
+const LISTS: &[&str] =
+    &["builtins.list.append", "builtins.list.extend", "builtins.set.add", "builtins.set.update"];
 
 /// The module whose globals a frame has.
 unsafe fn module_of(frame: P) -> Option<String> {

@@ -25,7 +25,7 @@ const MAX_TEXT: usize = 200;
 /// Describes an object in at most about `limit` bytes, opening containers `depth` deep.
 ///
 /// # Safety
-/// `object` is live, the GIL is held, tracing is off or busy, no exception is set.
+/// `object` is live, the GIL is held, tracing is off or paused, no exception is set.
 pub unsafe fn describe(names: &mut Names, object: P, limit: usize, depth: usize) -> String {
     let mut d = Describer { names, out: String::new(), limit, depth, open: Vec::new() };
     // SAFETY: the caller's promise.
