@@ -197,9 +197,8 @@ impl<'p> Machine<'p, '_> {
             Returns::Instance => Value::Instance(id),
             Returns::InstanceOfArgument(index) => {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);
-                let made = self.contract_of(class).is_some_and(|contract| {
-                    contract.new.iter().any(|signature| signature.takes(0))
-                });
+                let made =
+                    self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
                 match class {
                     Value::Global(class) if made => Value::Instance(class),
                     _ => {

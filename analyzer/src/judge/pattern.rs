@@ -32,9 +32,9 @@ impl Machine<'_, '_> {
             },
             Pattern::Float => value == Value::Float,
             Pattern::Str => matches!(value, Value::Str(_)),
+            // An 8-bit string is that `str`, or `bytes`, which takers of a `str` refuse.
             Pattern::StrIs(text) => {
-                matches!(value, Value::Str(_))
-                    && self.text_of(value).is_some_and(|constant| *constant == *text.as_bytes())
+                self.text_of(value).is_some_and(|constant| *constant == *text.as_bytes())
             }
             Pattern::Regex => {
                 let constant = match value {
