@@ -1,1 +1,49 @@
 //! Grammar-aware generation and mutation of pickles.
+//!
+//! A *generator* turns entropy into pickles that get far: it keeps an abstract machine beside
+//! what it writes and draws each next opcode from those that can follow. A *profile* says what
+//! the pickles are to try. A *mutator* changes a pickle as a list of opcodes. *Coverage* counts
+//! which opcodes followed which. This crate writes bytes; it must not load them, nor judge them,
+//! and its idioms are never derived from an analyser's policy.
+//!
+//! ```
+//! use assay_generator::{Config, Generator, Profile, check, generate_seeded};
+//!
+//! let config = Config { profile: Profile::Data, protocol: Some(4), ..Config::default() };
+//! let generator = Generator::new(config);
+//! let mut pickle = Vec::new();
+//! generate_seeded(&generator, 1, 0, &mut pickle);
+//! assert!(check::check(&pickle).is_loadable());
+//! ```
+
+mod attack;
+mod boundary;
+pub mod check;
+mod choices;
+mod config;
+mod coverage;
+mod emitter;
+mod ending;
+mod error;
+mod features;
+mod generator;
+mod grammar;
+mod idiom;
+mod literal;
+pub mod machine;
+mod name;
+mod near_miss;
+mod noise;
+mod plain;
+mod profile;
+mod program;
+mod random;
+mod template;
+mod walk;
+
+pub use config::{Config, SafeGlobal};
+pub use coverage::{Coverage, CoverageStats};
+pub use error::{Error, Result};
+pub use generator::{Generator, generate_seeded};
+pub use profile::Profile;
+pub use template::{Template, Type};

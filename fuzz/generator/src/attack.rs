@@ -1,0 +1,362 @@
+//! Attacks: the call of a gadget by any opcode that calls, chained if it needs to be.
+
+use assay_corpus::{Gadget, GlobalName, How, Value, gadgets};
+use assay_pickle::Opcode;
+
+use crate::emitter::Emitter;
+use crate::machine::{Kind, Slot};
+
+/// A way to have a callable called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// REDUCE.
+    Reduce,
+    /// INST, which also names it.
+    Inst,
+    /// OBJ.
+    Obj,
+    /// NEWOBJ of a type that consumes a lazy map over the callable.
+    NewObj,
+    /// The same by NEWOBJ_EX.
+    NewObjEx,
+    /// BUILD, on an object that was given the callable as `__setstate__`.
+    SetState,
+    /// BUILD, on an instance of a class that was given it.
+    ClassSetState,
+    /// APPEND or APPENDS, on an object that was given it as `append` or `extend`.
+    Append,
+    /// ADDITEMS, on an object that was given it as `add`.
+    Add,
+    /// `functools.partial`, then REDUCE.
+    Partial,
+    /// A lazy map consumed by a container's constructor.
+    Map,
+    /// `functools.reduce` or `starmap` over the arguments.
+    Starmap,
+}
+
+/// Weights are by repetition: the plain ways are what most gadgets are checked by.
+const STYLES: [Style; 22] = [
+    Style::Reduce,
+    Style::Reduce,
+    Style::Reduce,
+    Style::Reduce,
+    Style::Reduce,
+    Style::Reduce,
+    Style::Inst,
+    Style::Inst,
+    Style::Inst,
+    Style::Obj,
+    Style::Obj,
+    Style::Obj,
+    Style::NewObj,
+    Style::NewObjEx,
+    Style::SetState,
+    Style::SetState,
+    Style::ClassSetState,
+    Style::Append,
+    Style::Add,
+    Style::Partial,
+    Style::Map,
+    Style::Starmap,
+];
+
+/// Types whose `__new__` iterates its argument.
+const CONSUMERS: [&str; 3] = ["tuple", "frozenset", "bytes"];
+
+/// Callables that iterate their argument.
+const ITERATORS: [(&str, &str); 9] = [
+    ("builtins", "list"),
+    ("builtins", "tuple"),
+    ("builtins", "set"),
+    ("builtins", "frozenset"),
+    ("builtins", "any"),
+    ("builtins", "sum"),
+    ("collections", "deque"),
+    ("collections", "Counter"),
+    ("collections", "OrderedDict"),
+];
+
+/// Classes written in Python whose instances take any attribute.
+const CLASSES: [(&str, &str); 4] = [
+    ("collections", "UserDict"),
+    ("string", "Formatter"),
+    ("contextlib", "ContextDecorator"),
+    ("threading", "local"),
+];
+
+impl Style {
+    /// Whether it can pass `count` arguments in this protocol.
+    fn fits(self, count: usize, protocol: u8) -> bool {
+        match self {
+            Self::Reduce | Self::Partial => true,
+            // Without arguments both only make an instance of a class, but call a function.
+            Self::Inst => true,
+            Self::Obj => protocol >= 1,
+            Self::NewObj => count >= 1 && protocol >= 2,
+            Self::NewObjEx => count >= 1 && protocol >= 4,
+            Self::SetState | Self::ClassSetState | Self::Append => count == 1,
+            Self::Add => count == 1 && protocol >= 4,
+            Self::Map | Self::Starmap => count >= 1,
+        }
+    }
+}
+
+impl Emitter<'_, '_> {
+    fn named(&mut self, module: &str, name: &str) {
+        self.global_hidden(&GlobalName { module: module.to_owned(), name: name.to_owned() });
+    }
+
+    fn arguments(&mut self, args: &[Value]) {
+        self.tuple_of(args.len(), |e, index| e.value(&args[index], true));
+    }
+
+    /// Pushes a list of one value.
+    fn listed(&mut self, value: &Value) {
+        self.empty_list();
+        self.append_items(1, |e| e.value(value, true));
+    }
+
+    /// Pushes `map(callable, [first], [second], …)`, by NEWOBJ or REDUCE.
+    fn lazy_map(&mut self, callable: &GlobalName, args: &[Value], how: Opcode) {
+        self.named("builtins", "map");
+        self.tuple_of(args.len() + 1, |e, index| match index.checked_sub(1) {
+            None => e.global_hidden(callable),
+            Some(index) => e.listed(&args[index]),
+        });
+        self.op(how);
+    }
+
+    /// Pushes an object with an attribute that is a callable.
+    fn carrier(&mut self, attribute: &str, callable: &GlobalName) {
+        self.named("types", "SimpleNamespace");
+        self.tuple_of(0, |_, _| {});
+        self.op(Opcode::Reduce);
+        self.empty_dict();
+        self.set_items(1, |e| {
+            e.str(attribute);
+            e.global_hidden(callable);
+        });
+        self.op(Opcode::Build);
+    }
+
+    /// Pushes the result of a call of `callable`.
+    fn called(&mut self, callable: &GlobalName, args: &[Value], style: Style) {
+        match style {
+            Style::Reduce => {
+                self.global_hidden(callable);
+                self.arguments(args);
+                self.noise();
+                self.op(Opcode::Reduce);
+            }
+            Style::Inst => {
+                self.op(Opcode::Mark);
+                args.iter().for_each(|arg| self.value(arg, true));
+                self.noise();
+                let name = self.other_name(callable);
+                self.op_name(Opcode::Inst, &name.module, &name.name);
+            }
+            Style::Obj => {
+                self.op(Opcode::Mark);
+                self.global_hidden(callable);
+                args.iter().for_each(|arg| self.value(arg, true));
+                self.op(Opcode::Obj);
+            }
+            Style::NewObj => {
+                let consumer = *self.choices.pick(&CONSUMERS);
+                self.named("builtins", consumer);
+                self.tuple_of(1, |e, _| e.lazy_map(callable, args, Opcode::NewObj));
+                self.op(Opcode::NewObj);
+            }
+            Style::NewObjEx => {
+                let consumer = *self.choices.pick(&CONSUMERS);
+                self.named("builtins", consumer);
+                self.tuple_of(1, |e, _| e.lazy_map(callable, args, Opcode::NewObj));
+                self.empty_dict();
+                self.op(Opcode::NewObjEx);
+            }
+            Style::SetState => {
+                self.carrier("__setstate__", callable);
+                args.iter().for_each(|arg| self.value(arg, true));
+                self.op(Opcode::Build);
+            }
+            Style::ClassSetState => {
+                let (module, name) = *self.choices.pick(&CLASSES);
+                // State that is a pair sets attributes, and a class has those, too.
+                self.named(module, name);
+                self.tuple_of(2, |e, index| {
+                    if index == 0 {
+                        e.op(Opcode::None);
+                        return;
+                    }
+                    e.empty_dict();
+                    e.set_items(1, |e| {
+                        e.str("__setstate__");
+                        e.global_hidden(callable);
+                    });
+                });
+                self.op(Opcode::Build);
+                self.tuple_of(0, |_, _| {});
+                let new = self.speaks(Opcode::NewObj);
+                self.op(if new { Opcode::NewObj } else { Opcode::Reduce });
+                args.iter().for_each(|arg| self.value(arg, true));
+                self.op(Opcode::Build);
+            }
+            Style::Append => {
+                self.carrier("append", callable);
+                if self.protocol >= 1 && self.choices.one_in(2) {
+                    self.op(Opcode::Mark);
+                    args.iter().for_each(|arg| self.value(arg, true));
+                    self.op(Opcode::Appends);
+                } else {
+                    args.iter().for_each(|arg| self.value(arg, true));
+                    self.op(Opcode::Append);
+                }
+            }
+            Style::Add => {
+                self.carrier("add", callable);
+                self.op(Opcode::Mark);
+                args.iter().for_each(|arg| self.value(arg, true));
+                self.op(Opcode::AddItems);
+            }
+            Style::Partial => {
+                self.named("functools", "partial");
+                self.tuple_of(args.len() + 1, |e, index| match index.checked_sub(1) {
+                    None => e.global_hidden(callable),
+                    Some(index) => e.value(&args[index], true),
+                });
+                self.op(Opcode::Reduce);
+                self.memo();
+                self.tuple_of(0, |_, _| {});
+                self.op(Opcode::Reduce);
+            }
+            Style::Map => {
+                let (module, name) = *self.choices.pick(&ITERATORS);
+                self.named(module, name);
+                self.tuple_of(1, |e, _| e.lazy_map(callable, args, Opcode::Reduce));
+                self.op(Opcode::Reduce);
+            }
+            Style::Starmap => {
+                let (module, name) = *self.choices.pick(&ITERATORS);
+                self.named(module, name);
+                self.tuple_of(1, |e, _| {
+                    e.named("itertools", "starmap");
+                    e.tuple_of(2, |e, index| {
+                        if index == 0 {
+                            e.global_hidden(callable);
+                            return;
+                        }
+                        e.empty_list();
+                        e.append_items(1, |e| e.arguments(args));
+                    });
+                    e.op(Opcode::Reduce);
+                });
+                self.op(Opcode::Reduce);
+            }
+        }
+        self.machine.retype_top(Slot { kind: Kind::Object, hashable: true });
+    }
+
+    /// Has the unpickler call a method of the object at the top.
+    fn call_method(&mut self, method: &str, operands: &[Value]) {
+        let many = self.protocol >= 1 && self.choices.one_in(2);
+        if method == "setstate" {
+            operands.iter().for_each(|operand| self.value(operand, true));
+            self.op(Opcode::Build);
+            return;
+        }
+        if many || method == "add" || method == "extend" {
+            self.op(Opcode::Mark);
+        }
+        operands.iter().for_each(|operand| self.value(operand, true));
+        self.op(match method {
+            "add" => Opcode::AddItems,
+            "setitem" if many => Opcode::SetItems,
+            "setitem" => Opcode::SetItem,
+            "extend" => Opcode::Appends,
+            _ if many => Opcode::Appends,
+            _ => Opcode::Append,
+        });
+    }
+
+    /// Pushes what comes of a gadget, in one of the ways that its effect can be had.
+    pub(crate) fn gadget(&mut self, gadget: &Gadget) {
+        match (&gadget.how, &gadget.args) {
+            (How::Resolve | How::Import, _) | (How::Call, None) => {
+                self.global_hidden(&gadget.global);
+            }
+            (How::Method(method), args) => {
+                match args {
+                    Some(args) => self.called(&gadget.global, args, Style::Reduce),
+                    None => self.global_hidden(&gadget.global),
+                }
+                self.call_method(method, &gadget.operands);
+            }
+            (How::Call, Some(args)) => {
+                let style = *self.choices.pick(&STYLES);
+                // What is called again must be the result, so only the plain ways will do.
+                let plain = matches!(style, Style::Reduce | Style::Inst | Style::Obj);
+                let fits = style.fits(args.len(), self.protocol);
+                let usable = fits && (plain || gadget.then.is_empty()) && self.room() > 24;
+                self.called(&gadget.global, args, if usable { style } else { Style::Reduce });
+            }
+        }
+        for args in &gadget.then {
+            self.memo();
+            self.noise();
+            self.arguments(args);
+            self.op(Opcode::Reduce);
+        }
+        self.memo();
+    }
+
+    /// A gadget that fits the protocol and the room that is left.
+    pub(crate) fn any_gadget(&mut self) -> Option<&'static Gadget> {
+        let usable = self.grammar.gadgets_of(self.protocol);
+        for _ in 0..4 {
+            let gadget = &gadgets()[usize::from(*self.choices.pick(usable))];
+            if cost(gadget) <= self.room() {
+                return Some(gadget);
+            }
+        }
+        // What attacks are about, if nothing else fits.
+        gadgets().iter().find(|gadget| gadget.id == "os-system")
+    }
+
+    /// Registers an extension for a gadget's callable and calls it by the code.
+    pub(crate) fn extension_attack(&mut self, gadget: &Gadget) {
+        let code = 0xe0 + self.choices.below(16) as i64;
+        self.named("copyreg", "add_extension");
+        let GlobalName { module, name } = &gadget.global;
+        self.tuple_of(3, |e, index| match index {
+            0 => e.str(module),
+            1 => e.str(name),
+            _ => e.int(code),
+        });
+        self.op(Opcode::Reduce);
+        self.op(Opcode::Pop);
+        self.extension(code as u8);
+        self.machine.retype_top(Slot::new(Kind::Global));
+        if let Some(args) = &gadget.args {
+            self.arguments(args);
+            self.op(Opcode::Reduce);
+        }
+    }
+
+    fn extension(&mut self, code: u8) {
+        match self.choices.below(3) {
+            0 => self.op_supplied(Opcode::Ext1, &[code]),
+            1 => self.op_supplied(Opcode::Ext2, &[code, 0]),
+            _ => self.op_supplied(Opcode::Ext4, &[code, 0, 0, 0]),
+        }
+    }
+}
+
+/// Roughly how many opcodes a gadget takes when it is called plainly.
+fn cost(gadget: &Gadget) -> usize {
+    let values = |values: &[Value]| -> usize { values.iter().map(|v| v.size() * 3).sum() };
+    8 + gadget.args.as_deref().map_or(0, values)
+        + values(&gadget.operands)
+        + gadget.then.iter().map(|args| 2 + values(args)).sum::<usize>()
+        + gadget.globals().len() * 4
+}
