@@ -1,8 +1,10 @@
 //! The subcommands, one file each.
 
+mod check;
 mod completions;
 mod dis;
 mod doctor;
+mod minimize;
 mod policy;
 mod scan;
 mod trace;
@@ -19,6 +21,8 @@ pub enum Command {
     Scan(scan::Args),
     Dis(dis::Args),
     Trace(trace::Args),
+    Check(check::Args),
+    Minimize(minimize::Args),
     Policy(policy::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -31,6 +35,8 @@ impl Command {
             Self::Scan(args) => scan::run(&args, globals),
             Self::Dis(args) => dis::run(&args, globals),
             Self::Trace(args) => trace::run(&args, globals),
+            Self::Check(args) => check::run(&args, globals),
+            Self::Minimize(args) => minimize::run(&args),
             Self::Policy(args) => policy::run(&args),
             Self::Doctor(args) => doctor::run(&args, globals),
             Self::Completions(args) => completions::run(&args),

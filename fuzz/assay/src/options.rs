@@ -1,11 +1,14 @@
 //! Options that several subcommands share, and what they stand for.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use assay_analyzer::Policy;
+use assay_differential::Hunt;
 use assay_oracle::{Encoding, Engine, Mode, OracleConfig, Python, Run, discover};
+use assay_subjects::{JudgeBy, SubjectSpec};
 use clap::{Args, ValueEnum};
 
 use crate::size;
@@ -58,6 +61,65 @@ impl JobsArgs {
             || std::thread::available_parallelism().map_or(1, usize::from),
             usize::from,
         )
+    }
+}
+
+/// `--seed`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SeedArgs {
+    /// What everything random derives from [default: random, and printed]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl SeedArgs {
+    /// The seed.
+    pub fn get(self) -> u64 {
+        // The standard library's own entropy. JSON readers lose integers beyond 2^53.
+        self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 11)
+    }
+}
+
+/// `--analyzer` and what goes with it.
+#[derive(Clone, Debug, Args)]
+pub struct AnalyzerArgs {
+    /// Analyser to test: `assay`, `assay:POLICY` or `exec:COMMAND`; repeat for more
+    #[arg(long = "analyzer", value_name = "SPEC", default_value = "assay")]
+    pub analyzers: Vec<SubjectSpec>,
+    /// Longest time for one answer of an external analyser
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    pub analyzer_timeout: Duration,
+    /// What refutes `safe`: anything touched that the policy does not allow, or any effect
+    /// [default: policy for assay, effects for others]
+    #[arg(long, value_name = "policy|effects")]
+    pub judge: Option<JudgeBy>,
+}
+
+impl AnalyzerArgs {
+    /// What refutes this analyser's `safe`.
+    pub fn judge_by(&self, spec: &SubjectSpec) -> JudgeBy {
+        self.judge.unwrap_or_else(|| spec.judge_mode())
+    }
+}
+
+/// `--hunt` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HuntChoice {
+    /// Where analysers are wrong, and crashes
+    Soundness,
+    /// Where CPythons disagree among themselves, and crashes
+    Divergence,
+    /// Everything
+    All,
+}
+
+impl From<HuntChoice> for Hunt {
+    fn from(choice: HuntChoice) -> Self {
+        match choice {
+            HuntChoice::Soundness => Self::Soundness,
+            HuntChoice::Divergence => Self::Divergence,
+            HuntChoice::All => Self::All,
+        }
     }
 }
 
@@ -166,6 +228,11 @@ impl OracleArgs {
             }
         }
         Ok(out)
+    }
+
+    /// Longest time for one load.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The engines, each once, in the order of reports.

@@ -87,11 +87,18 @@ impl SubjectSpec {
         if self.is_assay() { JudgeBy::Policy } else { JudgeBy::Effects }
     }
 
+    /// The policy by which its `safe` is to be tested: its own if it has one, else the run's.
+    pub fn policy(&self, run: &Policy) -> Result<Policy> {
+        match &self.kind {
+            Kind::AssayWith(own) => Ok(Policy::load(&[own])?),
+            _ => Ok(run.clone()),
+        }
+    }
+
     /// Starts the analyser. `timeout` bounds each answer of an external one.
     pub fn start(&self, policy: &Policy, timeout: Duration) -> Result<Box<dyn Subject>> {
         Ok(match &self.kind {
-            Kind::Assay => Box::new(AssaySubject::new(policy.clone())),
-            Kind::AssayWith(own) => Box::new(AssaySubject::new(Policy::load(&[own])?)),
+            Kind::Assay | Kind::AssayWith(_) => Box::new(AssaySubject::new(self.policy(policy)?)),
             Kind::Exec(words) => Box::new(ExecSubject::start(words, timeout)?),
         })
     }
