@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod dis;
 mod doctor;
+mod generate;
 mod minimize;
 mod policy;
 mod scan;
@@ -23,6 +24,7 @@ pub enum Command {
     Trace(trace::Args),
     Check(check::Args),
     Minimize(minimize::Args),
+    Generate(generate::Args),
     Policy(policy::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -37,6 +39,7 @@ impl Command {
             Self::Trace(args) => trace::run(&args, globals),
             Self::Check(args) => check::run(&args, globals),
             Self::Minimize(args) => minimize::run(&args),
+            Self::Generate(args) => generate::run(&args, globals),
             Self::Policy(args) => policy::run(&args),
             Self::Doctor(args) => doctor::run(&args, globals),
             Self::Completions(args) => completions::run(&args),
