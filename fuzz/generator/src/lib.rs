@@ -31,6 +31,7 @@ mod grammar;
 mod idiom;
 mod literal;
 pub mod machine;
+pub mod mutate;
 mod name;
 mod near_miss;
 mod noise;
