@@ -50,6 +50,12 @@ unsafe extern "C" fn on_event(_: P, frame: P, what: c_int, arg: P) -> c_int {
             C_CALL => {
                 let error = PendingError::take();
                 trace.push(false);
+                // REDUCE spreads its arguments, which always goes through the call hook; there
+                // they are known.
+                if trace.caller == Caller::Machinery(Op::Reduce) {
+                    error.restore();
+                    return 0;
+                }
                 trace.call(arg, std::ptr::null_mut(), std::ptr::null_mut());
                 error.restore();
             }

@@ -21,6 +21,9 @@ use crate::value;
 
 /// No touch.
 pub const NONE: u32 = u32::MAX;
+/// Touches by the unpickler itself that are told apart even if they have one name. From then on
+/// they are not, so that a pickle of a million objects does not fill the trace.
+const MAX_TOLD_APART: usize = 4096;
 /// Longest description of arguments.
 const MAX_ARGS: usize = 240;
 
@@ -266,18 +269,21 @@ impl Trace {
         if kind == touch::RESOLVE {
             self.resolved.insert(hash(&[name.as_bytes()]));
         }
-        if kind == touch::CALL || kind == touch::METHOD {
-            if let Some(now) = self.touched.get(by as usize)
-                && **now == **name
-            {
-                return by;
-            }
+        if (kind == touch::CALL || kind == touch::METHOD)
+            && let Some(now) = self.touched.get(by as usize)
+            && **now == **name
+        {
+            return by;
         }
-        // What the unpickler does itself is told apart by its arguments too; a module is executed
-        // once, whoever wants it.
-        let told = if by == NONE { args.unwrap_or_default() } else { "" };
+        // What the unpickler does itself is told apart by its place, or else by its arguments; a
+        // module is executed once, whoever wants it.
+        let told = match offset {
+            _ if by != NONE || self.touched.len() > MAX_TOLD_APART => 0,
+            Some(offset) => offset + 1,
+            None => hash(&[args.unwrap_or_default().as_bytes()]),
+        };
         let account = if kind == touch::IMPORT { NONE } else { by };
-        let key = (kind, hash(&[name.as_bytes(), told.as_bytes()]), account);
+        let key = (kind, hash(&[name.as_bytes(), &told.to_le_bytes()]), account);
         if let Some(&index) = self.seen.get(&key) {
             return index;
         }
@@ -413,7 +419,12 @@ impl Trace {
             Some(b'b' | b'a' | b'e' | b's' | b'u' | 0x90) => return touch::METHOD,
             _ => {}
         }
-        let last = name.rsplit('.').next().unwrap_or_default();
+        let mut parts = name.rsplit('.');
+        let last = parts.next().unwrap_or_default();
+        let adds = matches!(last, "append" | "extend" | "add") && parts.nth(1).is_some();
+        if adds && self.caller == Caller::Unpickler {
+            return touch::METHOD;
+        }
         let plain = ["__new__", "__init__", "__call__", "__import__", "__build_class__"];
         let dunder = last.len() > 4 && last.starts_with("__") && last.ends_with("__");
         if dunder && !plain.contains(&last) { touch::METHOD } else { touch::CALL }

@@ -292,7 +292,13 @@ impl Describer<'_> {
             if dict.is_null() {
                 ffi::PyErr_Clear();
             } else {
-                if ffi::PyDict_CheckExact(dict) != 0 && ffi::PyDict_Size(dict) > 0 {
+                let member = ffi::PyDict_GetItemString(dict, c"_name_".as_ptr());
+                ffi::PyErr_Clear();
+                if !member.is_null() {
+                    // A member of an enumeration: what else it holds differs between versions.
+                    self.out.push(' ');
+                    self.value(member);
+                } else if ffi::PyDict_CheckExact(dict) != 0 && ffi::PyDict_Size(dict) > 0 {
                     self.out.push(' ');
                     self.dictionary(dict);
                 }
