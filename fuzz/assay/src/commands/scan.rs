@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use assay_analyzer::{Analysis, PickleAnalysis, Policy, Reason, Severity, Verdict, analyze, sarif};
+use assay_analyzer::{FileAnalysis, FileItem, Policy, Severity, Verdict, analyze_file, sarif};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -56,16 +56,9 @@ enum ScanFormat {
 #[derive(Serialize)]
 struct Line<'a> {
     path: &'a str,
-    member: Option<&'a str>,
-    offset: usize,
-    length: usize,
-    protocol: u8,
-    verdict: Verdict,
     policy: &'a [String],
-    reasons: &'a [Reason],
-    globals: &'a [String],
-    calls: &'a [String],
-    malformed: &'a Option<assay_analyzer::Malformed>,
+    #[serde(flatten)]
+    item: &'a FileItem,
 }
 
 pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
@@ -79,8 +72,9 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     let mut out = Output::stdout();
     let mut counts = Counts::default();
     let mut logged = Vec::new();
-    let judge =
-        |source: &Source| -> Result<Analysis, InputError> { Ok(analyze(&source.read()?, &policy)) };
+    let judge = |source: &Source| -> Result<FileAnalysis, InputError> {
+        Ok(analyze_file(&source.read()?, &policy))
+    };
     parallel::ordered(
         args.jobs.count(),
         &sources,
@@ -112,7 +106,7 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     )?;
     if args.format == ScanFormat::Sarif {
         out.json(&sarif(logged.iter().flat_map(|(path, analysis)| {
-            analysis.pickles.iter().map(|pickle| (path.as_str(), pickle))
+            analysis.items.iter().map(|item| (path.as_str(), &item.pickle))
         })))?;
     }
     out.flush()?;
@@ -120,39 +114,35 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     Ok(tally.exit())
 }
 
-fn json(out: &mut Output, source: &Source, analysis: &Analysis, policy: &Policy) -> Result<()> {
+fn json(out: &mut Output, source: &Source, analysis: &FileAnalysis, policy: &Policy) -> Result<()> {
     let path = source.name();
-    for pickle in &analysis.pickles {
-        out.json(&Line {
-            path: &path,
-            member: None,
-            offset: pickle.offset,
-            length: pickle.length,
-            protocol: pickle.protocol,
-            verdict: pickle.verdict,
-            policy: policy.names(),
-            reasons: &pickle.reasons,
-            globals: &pickle.globals,
-            calls: &pickle.calls,
-            malformed: &pickle.malformed,
-        })?;
-    }
-    Ok(())
+    let mut items = analysis.items.iter();
+    items.try_for_each(|item| out.json(&Line { path: &path, policy: policy.names(), item }))
 }
 
-fn text(out: &mut Output, source: &Source, analysis: &Analysis) -> Result<()> {
+fn text(out: &mut Output, source: &Source, analysis: &FileAnalysis) -> Result<()> {
     let path = escape(&source.name());
-    let one_of_many = analysis.pickles.len() > 1;
-    analysis.pickles.iter().try_for_each(|pickle| block(out, &path, pickle, one_of_many))
+    let one_of_many = analysis.items.len() > 1;
+    analysis.items.iter().try_for_each(|item| block(out, &path, item, one_of_many))
 }
 
-fn block(out: &mut Output, path: &str, pickle: &PickleAnalysis, one_of_many: bool) -> Result<()> {
+fn block(out: &mut Output, path: &str, item: &FileItem, one_of_many: bool) -> Result<()> {
+    let pickle = &item.pickle;
     let style = match pickle.verdict {
         Verdict::Safe => GOOD,
         Verdict::Unproven => DOUBT,
         Verdict::Dangerous => BAD,
     };
-    let place = if one_of_many { format!(" at byte {}", pickle.offset) } else { String::new() };
+    let mut place = String::new();
+    if let Some(member) = &item.member {
+        place += &format!(" {}", escape(member));
+    }
+    if one_of_many {
+        place += &format!(" at byte {}", pickle.offset);
+    }
+    if let Some(loader) = item.loader {
+        place += &format!(" (for {loader})");
+    }
     let verdict = pickle.verdict.name();
     out.line(format_args!("{style}{verdict:9}{style:#} {BOLD}{path}{BOLD:#}{place}"))?;
     if let Some(fault) = &pickle.malformed {
@@ -187,10 +177,10 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, analysis: &Analysis) {
+    fn add(&mut self, analysis: &FileAnalysis) {
         self.files += 1;
-        for pickle in &analysis.pickles {
-            self.pickles[pickle.verdict as usize] += 1;
+        for item in &analysis.items {
+            self.pickles[item.pickle.verdict as usize] += 1;
         }
     }
 }
