@@ -10,6 +10,8 @@ use crate::choices::Choices;
 pub(crate) struct Features(u32);
 
 impl Features {
+    /// No feature.
+    pub(crate) const NONE: Self = Self(0);
     /// Memoise after each object, as picklers do.
     pub(crate) const MEMO: Self = Self(1);
     /// Memo indices that leave gaps and overwrite.

@@ -1,12 +1,17 @@
 //! The generator: entropy in, pickles out. It loads nothing and judges nothing.
 
-use arbitrary::Unstructured;
+use std::sync::LazyLock;
 
+use arbitrary::Unstructured;
+use assay_corpus::Gadget;
+
+use crate::Profile;
 use crate::choices::Choices;
-use crate::config::Config;
+use crate::config::{Config, SafeGlobal};
 use crate::emitter::Emitter;
 use crate::features::Features;
 use crate::grammar::Grammar;
+use crate::near_miss::Tweak;
 use crate::random::Xoshiro;
 
 /// Bytes of entropy for a seeded pickle of few opcodes, and for each opcode more.
@@ -69,10 +74,39 @@ pub fn generate_seeded(generator: &Generator, seed: u64, index: u64, out: &mut V
     }
 }
 
+/// The plainest pickle of a gadget at a protocol: one that a scanner has no excuse to miss.
+pub fn gadget_pickle(gadget: &Gadget, protocol: u8) -> Vec<u8> {
+    static GRAMMAR: LazyLock<Grammar> =
+        LazyLock::new(|| Grammar::new(Profile::Attack, SafeGlobal::all()));
+    let mut out = Vec::new();
+    // No entropy: every choice is the first alternative, which is the plain one.
+    let mut entropy = Unstructured::new(&[]);
+    let mut emitter = Emitter::new(Choices::new(&mut entropy), &GRAMMAR, 1000, &mut out);
+    emitter.protocol = protocol.clamp(gadget.min_protocol, gadget.max_protocol).min(5);
+    emitter.features = Features::NONE;
+    emitter.start();
+    emitter.gadget(gadget);
+    emitter.finish();
+    out
+}
+
+/// A pickle of one benign idiom at a protocol, its holes filled from entropy.
+pub fn idiom_pickle(idiom: &SafeGlobal, protocol: u8, entropy: &mut Unstructured<'_>) -> Vec<u8> {
+    static GRAMMAR: LazyLock<Grammar> =
+        LazyLock::new(|| Grammar::new(Profile::Data, SafeGlobal::all()));
+    let mut out = Vec::new();
+    let mut emitter = Emitter::new(Choices::new(entropy), &GRAMMAR, 1000, &mut out);
+    emitter.protocol = protocol.clamp(idiom.min_protocol, idiom.max_protocol).min(5);
+    emitter.features = Features::draw(&mut emitter.choices).plain();
+    emitter.start();
+    emitter.idiom(idiom, Tweak::Faithful);
+    emitter.finish();
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Profile;
 
     #[test]
     fn no_entropy_gives_a_small_pickle() {
@@ -81,6 +115,19 @@ mod tests {
             let pickle = generator.generate(&mut Unstructured::new(&[]));
             assert!(pickle.len() < 200, "{profile:?}: {} bytes", pickle.len());
         }
+    }
+
+    #[test]
+    fn every_gadget_has_a_plain_pickle() {
+        for gadget in assay_corpus::gadgets() {
+            for protocol in 0..=5 {
+                let pickle = gadget_pickle(gadget, protocol);
+                let outcome = crate::check::check(&pickle);
+                assert!(outcome.is_loadable(), "{} at {protocol}: {outcome:?}", gadget.id);
+            }
+        }
+        let system = assay_corpus::gadgets().iter().find(|gadget| gadget.id == "os-system");
+        assert_eq!(gadget_pickle(system.unwrap(), 0), b"cos\nsystem\n(Vtrue\ntR.");
     }
 
     #[test]

@@ -45,6 +45,6 @@ mod walk;
 pub use config::{Config, SafeGlobal};
 pub use coverage::{Coverage, CoverageStats};
 pub use error::{Error, Result};
-pub use generator::{Generator, generate_seeded};
+pub use generator::{Generator, gadget_pickle, generate_seeded, idiom_pickle};
 pub use profile::Profile;
 pub use template::{Template, Type};

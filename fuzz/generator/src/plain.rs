@@ -37,8 +37,12 @@ pub(crate) const INTS: [i64; 22] = [
 const FLOATS: [f64; 10] =
     [0.0, 1.0, -1.5, -0.0, 0.1, 1e300, 5e-324, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
 
-/// Words such as keys and attributes are, the ones that mean something to Python among them.
-const WORDS: [&str; 20] = [
+/// Words that any object takes as the name of an attribute.
+const WORDS: [&str; 12] =
+    ["a", "b", "key", "name", "value", "x", "data", "os", "system", "id", "tags", "items"];
+
+/// Keys, the ones that mean something to Python among them.
+const KEYS: [&str; 20] = [
     "a",
     "b",
     "key",
@@ -111,14 +115,14 @@ impl Emitter<'_, '_> {
 
     fn any_str(&mut self) {
         if self.sometimes(Features::STR8, 3) {
-            let word = *self.choices.pick(&WORDS);
-            self.str8(word);
+            let key = *self.choices.pick(&KEYS);
+            self.str8(key);
             return;
         }
         let text = if self.choices.one_in(2) {
             *self.choices.pick(&TEXTS)
         } else {
-            *self.choices.pick(&WORDS)
+            *self.choices.pick(&KEYS)
         };
         self.str(text);
         self.memo();

@@ -108,11 +108,11 @@ impl Emitter<'_, '_> {
 
     fn mixed_program(&mut self) {
         match self.choices.below(100) {
-            0..=47 => self.benign_program(),
-            48..=61 => self.near_miss_program(),
-            62..=74 => self.data_program(),
+            0..=49 => self.benign_program(),
+            50..=60 => self.near_miss_program(),
+            61..=74 => self.data_program(),
             75..=85 => self.attack_program(),
-            86..=93 => {
+            86..=94 => {
                 self.supply_seldom();
                 self.start();
                 let steps = 8 + self.choices.below(48);
@@ -122,7 +122,7 @@ impl Emitter<'_, '_> {
                     self.trail();
                 }
             }
-            94..=95 => self.divergent_program(),
+            95 => self.divergent_program(),
             _ => {
                 self.start();
                 self.walk(Walk::Rogue, 56);
