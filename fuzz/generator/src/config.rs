@@ -17,7 +17,8 @@ pub struct Config {
     pub profile: Profile,
     /// The protocol; any if `None`.
     pub protocol: Option<u8>,
-    /// The most opcodes of a pickle. Endings may add a few.
+    /// The most opcodes of a program. What has been begun is written whole, so a program may
+    /// come out up to two dozen longer; what trails after it does not count.
     pub max_opcodes: usize,
     /// The benign idioms.
     pub safe_globals: Arc<[SafeGlobal]>,

@@ -218,7 +218,7 @@ impl Emitter<'_, '_> {
 
     /// Pushes plain data nested at most `depth` deep.
     pub(crate) fn data(&mut self, depth: usize) {
-        if depth == 0 || self.room() < 14 {
+        if depth == 0 || self.room() < 24 {
             self.scalar();
             return;
         }

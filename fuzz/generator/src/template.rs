@@ -107,7 +107,8 @@ impl Template {
         match self {
             // A literal, and perhaps the memo after it; calls name a global, too.
             Self::Fixed(value) => value.size() * 2 + value.globals().len() * 4,
-            Self::Any(Type::Data) => 8,
+            Self::Any(Type::Data) => 12,
+            Self::Any(Type::Hashable) => 5,
             Self::Any(_) => 3,
             Self::One(templates) => templates.iter().map(Self::cost).max().unwrap_or(0),
             Self::ListOf(item) => 4 + 3 * item.cost(),

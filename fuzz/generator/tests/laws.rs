@@ -50,7 +50,7 @@ proptest! {
         let config = Config { profile: Profile::Data, max_opcodes, ..Config::default() };
         let pickle = Generator::new(config).generate(&mut Unstructured::new(&entropy));
         let count = Program::parse(&pickle).codes.len();
-        prop_assert!(count <= max_opcodes + 8, "{} opcodes of {}", count, max_opcodes);
+        prop_assert!(count <= max_opcodes + 24, "{} opcodes of {}", count, max_opcodes);
     }
 
     #[test]
