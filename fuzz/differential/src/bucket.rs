@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use assay_oracle::Mode;
+use assay_oracle::{Mode, TouchKind};
 use assay_pickle::{Opcode, Program, StackItem};
 
 use crate::compare::Discrepancy;
@@ -26,6 +26,39 @@ pub fn bucket(minimized: &[u8], discrepancy: &Discrepancy, mode: Mode) -> String
     let digits = &hash.to_hex()[..8];
     let slug = slug(&features);
     format!("{}-{slug}-{digits}", discrepancy.class)
+}
+
+/// A rough key: cheap, computed on a pickle as it is. Pickles of one key mostly share a cause,
+/// and those of one cause come in a few dozen keys.
+pub fn rough_key(pickle: &[u8], discrepancy: &Discrepancy) -> String {
+    let program = Program::parse(pickle);
+    let run = machine::run(&program.codes);
+    let mut parts = vec![discrepancy.class.name().to_owned()];
+    match discrepancy.class {
+        Class::Unsound | Class::NoWitness => {
+            parts.extend(touch(&program, &run, discrepancy));
+            // What was called in breach of its contract tells contracts apart; what was merely
+            // asked for does not tell anything.
+            parts.extend(
+                discrepancy
+                    .touched
+                    .iter()
+                    .find(|touched| touched.kind != TouchKind::Resolve)
+                    .filter(|_| discrepancy.touched[0].kind != TouchKind::Resolve)
+                    .map(|touched| touched.name.clone()),
+            );
+        }
+        Class::Divergence | Class::AnalyzerCrash | Class::InterpreterCrash => {
+            if let Some(divergence) = &discrepancy.divergence {
+                parts.push(divergence.facet.name().to_owned());
+            }
+            let last = program.codes.get(run.steps.len()).or(program.codes.last());
+            parts.extend(last.map(|code| lower(code.opcode())));
+        }
+    }
+    parts.extend(ending(&program, &run));
+    parts.extend(doubts(&program));
+    parts.join("|")
 }
 
 /// In what a mode differs from the default.
@@ -230,7 +263,13 @@ fn builds_data(opcode: Opcode) -> bool {
     let info = opcode.info();
     matches!(
         opcode,
-        Opcode::Tuple | Opcode::Tuple1 | Opcode::Tuple2 | Opcode::Tuple3 | Opcode::Mark
+        Opcode::Tuple
+            | Opcode::Tuple1
+            | Opcode::Tuple2
+            | Opcode::Tuple3
+            | Opcode::List
+            | Opcode::Dict
+            | Opcode::Mark
     ) || info.before.is_empty()
         && matches!(
             info.after,

@@ -98,6 +98,13 @@ pub fn compare(
     out
 }
 
+impl Discrepancy {
+    /// A suspicion: nothing was seen yet.
+    pub fn suspected(class: Class, touched: Vec<Touched>) -> Self {
+        Self { touched, ..of(class, String::new()) }
+    }
+}
+
 fn of(class: Class, summary: String) -> Discrepancy {
     Discrepancy {
         class,

@@ -26,6 +26,7 @@ pub fn minimise(
     let mut search = Search::new(bytes, interesting, budget);
     loop {
         let before = search.accepted();
+        ranges::drop_packing(&mut search);
         ranges::drop_pickles(&mut search);
         ranges::drop_ranges(&mut search);
         values::replace(&mut search);

@@ -25,6 +25,23 @@ pub fn drop_pickles(search: &mut Search<'_>) {
     }
 }
 
+/// Drops all opcodes that only say how the rest is packed, and all memo entries never fetched.
+pub fn drop_packing(search: &mut Search<'_>) {
+    let program = search.best();
+    let fetches = program
+        .codes
+        .iter()
+        .any(|code| matches!(code.opcode(), Opcode::Get | Opcode::BinGet | Opcode::LongBinGet));
+    let packing = |code: &Code| matches!(code.opcode(), Opcode::Frame | Opcode::Proto);
+    let stores = |code: &Code| {
+        let stores = [Opcode::Put, Opcode::BinPut, Opcode::LongBinPut, Opcode::Memoize];
+        !fetches && stores.contains(&code.opcode())
+    };
+    let mut without = program.clone();
+    without.codes.retain(|code| !packing(code) && !stores(code));
+    search.offer(without);
+}
+
 /// The range of opcodes of each pickle.
 fn pickles(program: &Program) -> Vec<(usize, usize)> {
     let mut out = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use assay_pickle::{Opcode, Program};
+use assay_pickle::{Argument, Code, Opcode, Program, Writer};
 
 /// How long to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +81,16 @@ impl<'p> Search<'p> {
         self.tests >= self.budget.tests
     }
 
-    /// Takes the candidate for the best if it is smaller and interesting.
+    /// Takes the candidate for the best if it is smaller and interesting, as it is or with the
+    /// lengths of its frames set right.
     pub fn offer(&mut self, candidate: Program) -> bool {
+        let mended = with_frames_mended(&candidate);
         let bytes = candidate.to_bytes();
         self.offer_as(candidate, bytes)
+            || mended.is_some_and(|mended| {
+                let bytes = mended.to_bytes();
+                self.offer_as(mended, bytes)
+            })
     }
 
     /// As [`offer`](Self::offer), for bytes not yet read.
@@ -113,4 +119,24 @@ impl<'p> Search<'p> {
         let complete = !self.spent();
         Minimised { bytes: self.best.to_bytes(), tests: self.tests, complete }
     }
+}
+
+/// The program with every frame ending where picklers end it: at the next one, or at STOP.
+/// `None` if that changes nothing.
+fn with_frames_mended(program: &Program) -> Option<Program> {
+    let mut out = program.clone();
+    let mut length = 0;
+    for code in out.codes.iter_mut().rev() {
+        match code.opcode() {
+            Opcode::Frame => {
+                let mut writer = Writer::new();
+                writer.instruction(Opcode::Frame, &Argument::UInt(length));
+                *code = Code::from_bytes(writer.take())?;
+                length = 0;
+            }
+            Opcode::Stop => length = 1,
+            _ => length += code.bytes().len() as u64,
+        }
+    }
+    (out != *program).then_some(out)
 }

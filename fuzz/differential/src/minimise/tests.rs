@@ -53,6 +53,20 @@ fn dropping_a_memoize_renames_later_entries() {
 }
 
 #[test]
+fn frames_shrink_with_what_they_hold() {
+    let bytes = b"\x95\x0a\0\0\0\0\0\0\0K\x01K\x02K\x03000N.";
+    let framed = |bytes: &[u8]| {
+        let program = Program::parse(bytes);
+        let [frame, rest @ ..] = program.codes.as_slice() else { return false };
+        let length: usize = rest.iter().map(|code| code.bytes().len()).sum();
+        let declared = frame.bytes().get(1).copied().map(usize::from);
+        frame.opcode() == Opcode::Frame && declared == Some(length) && has(bytes, Opcode::Stop)
+    };
+    let out = reduce(bytes, framed);
+    assert_eq!(out, b"\x95\x01\0\0\0\0\0\0\0.");
+}
+
+#[test]
 fn a_spent_budget_still_leaves_something_interesting() {
     let bytes = vec![b'N'; 500];
     let mut asked = 0;

@@ -1,0 +1,87 @@
+//! What is known already: most discrepant pickles show a cause that was found long ago.
+//!
+//! A discrepancy has a *rough key*, cheap to compute. The first few pickles of a key are followed
+//! down to their cause, later ones ever more rarely; the others are only counted. So a hundred
+//! thousand discrepant pickles cost hardly more than a hundred, and a rare cause behind a common
+//! key still gets its turn.
+
+use std::collections::HashMap;
+
+/// Pickles of a key that are followed at once.
+const FIRST: u64 = 3;
+
+/// What is known, by rough key.
+#[derive(Debug, Default)]
+pub struct Known {
+    keys: HashMap<String, Key>,
+}
+
+#[derive(Debug, Default)]
+struct Key {
+    seen: u64,
+    bucket: Option<String>,
+}
+
+/// What to do with a discrepant pickle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Follow it down to its cause.
+    Follow,
+    /// Count it for this bucket.
+    Count(String),
+    /// Nothing: pickles like it came to nothing.
+    Drop,
+}
+
+impl Known {
+    /// Counts a pickle of the key and says what to do with it.
+    pub fn advise(&mut self, key: &str) -> Advice {
+        let known = self.keys.entry(key.to_owned()).or_default();
+        known.seen += 1;
+        if known.seen <= FIRST || known.seen.is_power_of_two() {
+            return Advice::Follow;
+        }
+        match &known.bucket {
+            Some(bucket) => Advice::Count(bucket.clone()),
+            // Nothing yet: try harder than for what is explained.
+            None if known.seen.is_multiple_of(32) => Advice::Follow,
+            None => Advice::Drop,
+        }
+    }
+
+    /// Remembers to which cause a pickle of the key led.
+    pub fn learn(&mut self, key: &str, bucket: &str) {
+        self.keys.entry(key.to_owned()).or_default().bucket = Some(bucket.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_few_and_counts_the_rest() {
+        let mut known = Known::default();
+        let mut followed = 0;
+        for i in 0..100_000 {
+            match known.advise("key") {
+                Advice::Follow => {
+                    followed += 1;
+                    known.learn("key", "bucket");
+                }
+                Advice::Count(bucket) => assert_eq!(bucket, "bucket"),
+                Advice::Drop => panic!("dropped at {i}"),
+            }
+        }
+        assert!(followed < 25, "{followed}");
+        assert_eq!(known.advise("another"), Advice::Follow);
+    }
+
+    #[test]
+    fn gives_up_slowly_on_what_comes_to_nothing() {
+        let mut known = Known::default();
+        let advice: Vec<Advice> = (0..100).map(|_| known.advise("key")).collect();
+        assert_eq!(advice[4], Advice::Drop);
+        assert_eq!(advice[95], Advice::Follow);
+    }
+}

@@ -1,0 +1,159 @@
+//! From a suspicion to a finding: confirmed alone, on every interpreter, by every engine, then
+//! followed down to its cause.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+
+use assay_differential::minimise::Budget;
+use assay_differential::{Bench, Class, Hunt, rough_key};
+use assay_oracle::{DenyObservation, Engine, Mode, Outcome};
+use assay_subjects::Judged;
+
+use crate::Result;
+use crate::finding::Finding;
+use crate::known::Advice;
+use crate::worker::{Batch, Done, Event, Worker, suspicion};
+
+/// How often the predicate of the minimiser may be asked in a campaign: a second or so.
+const BUDGET: Budget = Budget { tests: 1_000 };
+
+/// The weakened analyser passed a pickle that seems to be not allowed: if that holds by every
+/// rule that a finding must hold by, the planted hole is found.
+pub fn control(
+    worker: &mut Worker<'_, '_>,
+    pickle: &[u8],
+    events: &SyncSender<Event>,
+) -> Result<()> {
+    let shared = worker.shared;
+    if shared.control_found.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let mut bench = Bench {
+        subject: worker.control.subject.as_mut(),
+        witness: &mut worker.oracle,
+        allowed: &shared.config.policy,
+        by: worker.control.by,
+        engines: &shared.config.engines,
+    };
+    let checked = bench.check(pickle, Hunt::Soundness)?;
+    let refuted = checked.discrepancies.iter().any(|found| found.class == Class::Unsound);
+    if refuted && !shared.control_found.swap(true, Ordering::Relaxed) {
+        // If nobody listens any more, the campaign is over.
+        let _ = events.send(Event::Control(shared.seconds()));
+    }
+    Ok(())
+}
+
+/// Analysers that died, hung or answered badly.
+pub fn crashes(worker: &mut Worker<'_, '_>, batch: &Batch, done: &mut Done) -> Result<()> {
+    for at in 0..batch.judgements.len() {
+        for (i, pickle) in batch.pickles.iter().enumerate() {
+            if batch.judgements[at][i].crashed {
+                let suspected = suspicion(Class::AnalyzerCrash, &batch.denied[i]);
+                let key = rough_key(pickle, &suspected);
+                follow(worker, at, pickle, &key, Mode::default(), done)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Pickles that the deny tier makes suspect in other ways than by what they ask for: dangerous
+/// ones of which it saw nothing denied, interpreters that died, engines that part.
+pub fn suspicions(
+    worker: &mut Worker<'_, '_>,
+    batch: &Batch,
+    against: Option<&Vec<DenyObservation>>,
+    done: &mut Done,
+) -> Result<()> {
+    let hunt = worker.shared.config.hunt;
+    for (i, pickle) in batch.pickles.iter().enumerate() {
+        if worker.shared.over() {
+            return Ok(());
+        }
+        let seen = &batch.denied[i];
+        if seen.outcome == Outcome::Signaled {
+            let key = rough_key(pickle, &suspicion(Class::InterpreterCrash, seen));
+            follow(worker, 0, pickle, &key, Mode::default(), done)?;
+        }
+        if let Some(other) = against.map(|all| &all[i])
+            && part(seen, other)
+        {
+            let classes = format!("{:?}/{:?}", seen.exception, other.exception);
+            let key = rough_key(pickle, &suspicion(Class::Divergence, seen)) + &classes;
+            follow(worker, 0, pickle, &key, Mode::default(), done)?;
+        }
+        for at in 0..batch.judgements.len() {
+            let judgement = &batch.judgements[at][i];
+            let by_policy = worker.tested[at].by == assay_subjects::JudgeBy::Policy;
+            if judgement.verdict == Judged::Dangerous
+                && by_policy
+                && hunt.wants(Class::NoWitness)
+                && every_loading(&worker.shared.config.engines)
+                && !reaches_denied(worker, seen)
+            {
+                let rules = judgement.rules.join(",");
+                let key = rough_key(pickle, &suspicion(Class::NoWitness, seen)) + &rules;
+                follow(worker, at, pickle, &key, Mode::default(), done)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether two engines part in the deny tier. What one of them lacks room for says nothing.
+fn part(one: &DenyObservation, other: &DenyObservation) -> bool {
+    let clear = |seen: &DenyObservation| {
+        matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
+            && !matches!(seen.exception.as_deref(), Some("RecursionError" | "MemoryError"))
+    };
+    clear(one) && clear(other) && (one.outcome != other.outcome || one.resolved != other.resolved)
+}
+
+fn every_loading(engines: &[Engine]) -> bool {
+    Engine::ALL.iter().filter(|engine| engine.loads()).all(|engine| engines.contains(engine))
+}
+
+fn reaches_denied(worker: &Worker<'_, '_>, seen: &DenyObservation) -> bool {
+    let policy = &worker.shared.config.policy;
+    seen.resolved.iter().any(|asked| policy.denied(&format!("{}.{}", asked.module, asked.name)))
+}
+
+/// Does with a discrepant pickle what is advised: follows it, counts it, or drops it.
+pub fn follow(
+    worker: &mut Worker<'_, '_>,
+    at: usize,
+    pickle: &[u8],
+    key: &str,
+    mode: Mode,
+    done: &mut Done,
+) -> Result<()> {
+    let shared = worker.shared;
+    let name = worker.tested[at].name.clone();
+    let key = format!("{name}|{key}");
+    match shared.known().advise(&key) {
+        Advice::Follow => {}
+        Advice::Count(bucket) => {
+            done.counted.push((name, bucket));
+            return Ok(());
+        }
+        Advice::Drop => return Ok(()),
+    }
+    let tested = &mut worker.tested[at];
+    let mut bench = Bench {
+        subject: tested.subject.as_mut(),
+        witness: &mut worker.oracle,
+        allowed: &shared.config.policy,
+        by: tested.by,
+        engines: &shared.config.engines,
+    };
+    let checked = bench.check_in(pickle, shared.config.hunt, mode)?;
+    for discrepancy in &checked.discrepancies {
+        if let Some(traced) = bench.trace(pickle, &checked, discrepancy, BUDGET)? {
+            shared.known().learn(&key, &traced.bucket);
+            tracing::debug!(bucket = %traced.bucket, tests = traced.tests, "followed");
+            done.findings.push(Finding::new(&name, pickle, traced, shared.seconds()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Where pickles come from: generated, mutated, or given.
+//!
+//! What a batch holds depends on the seed, the place of the batch and what the pool was fed,
+//! and on nothing else.
+
+use std::path::PathBuf;
+
+use arbitrary::Unstructured;
+use assay_generator::{Config, Generator, Profile, gadget_pickle, generate_seeded, mutate};
+
+use crate::pool::Pool;
+use crate::random::Random;
+use crate::{Error, Result, files};
+
+/// How a pickle comes about, with weights; those of a hunt for divergences beside.
+const MIX: [(Origin, usize, usize); 6] = [
+    (Origin::Generated(Profile::Mixed), 62, 22),
+    (Origin::Generated(Profile::Attack), 10, 5),
+    (Origin::Generated(Profile::Data), 6, 8),
+    (Origin::Generated(Profile::Divergent), 4, 40),
+    (Origin::MutatedInteresting, 12, 18),
+    (Origin::MutatedSeed, 6, 7),
+];
+
+#[derive(Clone, Copy)]
+enum Origin {
+    Generated(Profile),
+    MutatedInteresting,
+    MutatedSeed,
+}
+
+/// Random bytes that a mutation may draw on: it asks for a few dozen.
+const ENTROPY: usize = 512;
+
+/// Files longer than this are no seeds: they would take the time of a thousand pickles.
+const LONGEST_SEED: u64 = 64 << 10;
+
+/// Protocols in which each gadget is tried as it is: one of text, one of binary names, and one
+/// that names from the stack.
+const PROTOCOLS: [u8; 3] = [0, 2, 4];
+
+/// Names that are no pickles in a corpus directory: a campaign's own files lie beside its pickles.
+const NO_PICKLES: [&str; 9] =
+    ["sqlite", "sqlite-wal", "sqlite-shm", "json", "jsonl", "md", "html", "py", "toml"];
+
+/// A source of pickles, one per worker.
+pub struct Source {
+    generators: Vec<(Profile, Generator)>,
+    seeds: Vec<Vec<u8>>,
+    /// Workers among which the seeds are dealt out as they are.
+    jobs: usize,
+    seed: u64,
+    place: [u64; 2],
+    divergence: bool,
+}
+
+/// Everything given: seeds, regressions, gadgets and the files of the corpus directories.
+pub fn given(corpus: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+    let mut out: Vec<Vec<u8>> =
+        assay_corpus::seeds().iter().map(|seed| seed.bytes.to_vec()).collect();
+    out.extend(assay_corpus::regressions().iter().map(|regression| regression.bytes.to_vec()));
+    for gadget in assay_corpus::gadgets() {
+        out.extend(PROTOCOLS.map(|protocol| gadget_pickle(gadget, protocol)));
+    }
+    for path in files::walk(corpus)? {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if extension.is_some_and(|extension| NO_PICKLES.contains(&extension)) {
+            continue;
+        }
+        let size = std::fs::metadata(&path).map_err(Error::file(&path))?.len();
+        if size <= LONGEST_SEED {
+            out.push(std::fs::read(&path).map_err(Error::file(&path))?);
+        }
+    }
+    out.retain(|bytes| !bytes.is_empty() && bytes.len() as u64 <= LONGEST_SEED);
+    Ok(out)
+}
+
+impl Source {
+    /// The source of a worker. `place` is its shard and its number among `jobs`.
+    pub fn new(
+        seed: u64,
+        place: [u64; 2],
+        jobs: usize,
+        max_opcodes: usize,
+        seeds: Vec<Vec<u8>>,
+        divergence: bool,
+    ) -> Self {
+        let generators = Profile::ALL
+            .into_iter()
+            .map(|profile| {
+                (profile, Generator::new(Config { profile, max_opcodes, ..Config::default() }))
+            })
+            .collect();
+        Self { generators, seeds, jobs: jobs.max(1), seed, place, divergence }
+    }
+
+    /// The pickles of a batch. The first batches bring what was given, as it is.
+    pub fn batch(&self, number: u64, size: usize, pool: &Pool) -> Vec<Vec<u8>> {
+        let first = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(size);
+        let dealt = self.seeds.iter().skip(self.place[1] as usize).step_by(self.jobs);
+        let mut out: Vec<Vec<u8>> = dealt.skip(first).take(size).cloned().collect();
+        let stream = Random::at(self.seed, &self.place).next();
+        let mut random = Random::at(self.seed, &[self.place[0], self.place[1], number]);
+        while out.len() < size {
+            let index = number * size as u64 + out.len() as u64;
+            out.push(self.one(stream, index, pool, &mut random));
+        }
+        out
+    }
+
+    fn one(&self, stream: u64, index: u64, pool: &Pool, random: &mut Random) -> Vec<u8> {
+        let mutated = |base: &[u8], random: &mut Random| {
+            let mut entropy = [0; ENTROPY];
+            random.fill(&mut entropy);
+            let other = pool.pick(random).or_else(|| self.given(random));
+            mutate::mutate(base, other, &mut Unstructured::new(&entropy))
+        };
+        match self.origin(random) {
+            Origin::Generated(profile) => self.generate(profile, stream, index),
+            Origin::MutatedInteresting => match pool.pick(random) {
+                Some(base) => mutated(base, random),
+                None => self.generate(Profile::Mixed, stream, index),
+            },
+            Origin::MutatedSeed => match self.given(random) {
+                Some(base) => mutated(base, random),
+                None => self.generate(Profile::Data, stream, index),
+            },
+        }
+    }
+
+    fn given(&self, random: &mut Random) -> Option<&[u8]> {
+        if self.seeds.is_empty() {
+            return None;
+        }
+        Some(&self.seeds[random.below(self.seeds.len())])
+    }
+
+    fn origin(&self, random: &mut Random) -> Origin {
+        let weight = |row: &(Origin, usize, usize)| if self.divergence { row.2 } else { row.1 };
+        let mut at = random.below(MIX.iter().map(weight).sum());
+        for row in &MIX {
+            match at.checked_sub(weight(row)) {
+                None => return row.0,
+                Some(rest) => at = rest,
+            }
+        }
+        MIX[0].0
+    }
+
+    fn generate(&self, profile: Profile, stream: u64, index: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some((_, generator)) = self.generators.iter().find(|(p, _)| *p == profile) {
+            generate_seeded(generator, stream, index, &mut out);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_means_its_pickles() {
+        let seeds = given(&[]).unwrap();
+        let count = seeds.len() as u64;
+        let source = |seed| Source::new(seed, [1, 0], 1, 40, seeds.clone(), false);
+        let mut pool = Pool::default();
+        pool.feed(1, b"K\x01.");
+        let number = count / 64 + 2;
+        let batch = source(1).batch(number, 64, &pool);
+        assert_eq!(batch.len(), 64);
+        assert_eq!(batch, source(1).batch(number, 64, &pool));
+        assert_ne!(batch, source(2).batch(number, 64, &pool));
+        assert_ne!(batch, source(1).batch(number + 1, 64, &pool));
+        assert_eq!(source(1).batch(0, 64, &pool)[..10], seeds[..10]);
+    }
+}
