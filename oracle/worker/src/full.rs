@@ -96,36 +96,65 @@ pub fn load_and_exit<'py>(
     data: &Bound<'py, PyBytes>,
     source: Source,
 ) -> ! {
-    let prepared = match engines.prepare(run, data, source) {
-        Ok(prepared) => prepared,
+    match engines.prepare(run, data, source) {
+        Ok(prepared) => load(py, &prepared, run, data),
         Err(error) => give_up(&format!("the load could not be prepared: {error}")),
-    };
-    if run.engine != index::DIS {
+    }
+    exit_now(0)
+}
+
+/// A pickle of our own that takes the unpicklers through most of what they do.
+const WARM_UP: &[u8] = b"\x80\x04\x95\x02\0\0\0\0\0\0\0N0cbuiltins\ndivmod\n(K\x01K\x02tR0\
+    \x8c\x08builtins\x94\x8c\x07complex\x94\x93)\x81}(\x8c\x01aK\x01u0](K\x01K\x02e0\x8f(K\x01\x900.";
+
+/// Has every engine load a pickle of our own, so that what is learned of names and code is
+/// inherited rather than learned again in each child.
+pub fn warm_up<'py>(py: Python<'py>, engines: &Engines<'py>) -> PyResult<()> {
+    for engine in [index::C_LOADS, index::C_FILE, index::PY, index::C_LOADS, index::PY] {
+        let run = WireRun {
+            engine,
+            encoding: 0,
+            fix_imports: true,
+            buffers: false,
+            persistent_load: false,
+        };
+        let data = PyBytes::new(py, WARM_UP);
+        let prepared = engines.prepare(run, &data, Source::Memory)?;
+        load(py, &prepared, run, &data);
+        // SAFETY: the load is over.
+        unsafe { trace().expect("set up before").reset() };
+    }
+    Ok(())
+}
+
+/// Loads, traced, and leaves the account in the log.
+fn load<'py>(py: Python<'py>, prepared: &Prepared<'py>, run: WireRun, data: &Bound<'py, PyBytes>) {
+    let traced = run.engine != index::DIS;
+    if traced {
         // Before the trace is on, since it is announced to the audit hook.
         profile::start();
     }
-    // SAFETY: the trace is off; the bytes live as long as the process, as `data` is never freed.
+    // SAFETY: the trace is off; `data` outlives the load, after which the trace is reset or the
+    // process ends.
     unsafe {
         let trace = trace().expect("set up before");
         let bytes: &[u8] = data.as_bytes();
         trace.data = std::slice::from_raw_parts(bytes.as_ptr(), bytes.len());
         trace.in_memory = matches!(prepared, Prepared::Call { .. });
-        own_files(trace, &prepared);
-        if let (index::PY, Prepared::Unpickler { unpickler, .. }) = (run.engine, &prepared) {
+        own_files(trace, prepared);
+        if let (index::PY, Prepared::Unpickler { unpickler, .. }) = (run.engine, prepared) {
             trace.py_unpickler = unpickler.as_ptr();
         }
-        // The disassembler touches nothing on a pickle's behalf.
-        listen(run.engine != index::DIS);
     }
+    // The disassembler touches nothing on a pickle's behalf.
+    listen(traced);
     let begin = Instant::now();
     let result = prepared.go(py);
     let time_us = begin.elapsed().as_micros() as u64;
-    // SAFETY: the load is over.
-    let trace = unsafe { trace().expect("set up before") };
     listen(false);
     profile::stop();
-    account(py, trace, result, time_us);
-    exit_now(0)
+    // SAFETY: the load is over.
+    account(py, unsafe { trace() }.expect("set up before"), result, time_us);
 }
 
 /// Ends the process without having loaded anything.

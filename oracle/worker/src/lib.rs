@@ -7,6 +7,7 @@
 use pyo3::prelude::*;
 
 mod audit;
+mod code;
 mod confine;
 mod deny;
 mod effects;
@@ -16,8 +17,10 @@ mod full;
 mod global;
 mod hook;
 mod log;
+mod machinery;
 mod names;
 mod new_hook;
+mod position;
 mod profile;
 #[allow(dead_code, reason = "half of it is the host's")]
 #[path = "../../src/protocol.rs"]

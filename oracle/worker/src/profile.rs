@@ -8,10 +8,11 @@ use std::ffi::c_int;
 
 use pyo3::ffi;
 
+use crate::code::{Code, File};
 use crate::hook::PendingError;
 use crate::protocol::touch;
 use crate::raw::{self, P};
-use crate::trace::{Caller, Code, File, Op, Pause, Trace, listening};
+use crate::trace::{Caller, Op, Pause, Trace, listening};
 
 const CALL: c_int = 0;
 const RETURN: c_int = 3;

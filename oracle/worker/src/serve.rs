@@ -67,6 +67,7 @@ fn begin_full(
     let log = Log::new(start.trace as usize).map_err(system)?;
     full::prepare(py, start, log).map_err(python)?;
     let engines = full::engines(py).map_err(python)?;
+    full::warm_up(py, &engines).map_err(python)?;
     tidy(py).map_err(python)?;
     let resources = Resources::open(control).map_err(system)?;
     let entered = confine::enter(start)?;

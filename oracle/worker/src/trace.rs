@@ -10,13 +10,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use pyo3::ffi;
 
+use crate::code::{Code, File};
 use crate::effects;
 use crate::find_class::Layout;
 use crate::global::Global;
 use crate::log::Log;
 use crate::names::Names;
 use crate::protocol::{effect, touch};
-use crate::raw::{self, P, PtrHash, field, offset};
+use crate::raw::{self, P, PtrHash};
 use crate::value;
 
 /// No touch.
@@ -78,30 +79,6 @@ pub struct Entry {
     pub python: bool,
 }
 
-/// What is known of a code object.
-#[derive(Clone)]
-pub struct Code {
-    pub name: Rc<str>,
-    pub short: Rc<str>,
-    pub file: File,
-    pub module_body: bool,
-}
-
-/// Where code comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum File {
-    /// `importlib._bootstrap` and `_bootstrap_external`.
-    Importlib,
-    /// `pickle.py`.
-    Pickle,
-    /// The interpreter's own directories.
-    Trusted,
-    /// Text that was compiled, `<string>`.
-    Text,
-    /// Anywhere else.
-    Other,
-}
-
 /// Everything a trace needs.
 pub struct Trace {
     /// The next call is the tracer's own.
@@ -129,9 +106,9 @@ pub struct Trace {
     /// Start of the opcode at work, for the pure Python engine.
     pub py_offset: Option<u64>,
     /// Last byte and start of the last GLOBAL or INST.
-    text_opcode: Option<(usize, usize)>,
+    pub text_opcode: Option<(usize, usize)>,
     /// Hashes of the names asked for.
-    resolved: HashSet<u64>,
+    pub resolved: HashSet<u64>,
     seen: HashMap<(u8, u64, u32), u32, PtrHash>,
     /// Names of touches by index.
     touched: Vec<Rc<str>>,
@@ -216,6 +193,25 @@ pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
 }
 
 impl Trace {
+    /// Forgets one load; what is known of names and code stays.
+    pub fn reset(&mut self) {
+        self.log.clear();
+        self.stack.clear();
+        self.current = NONE;
+        self.caller = Caller::Harness;
+        self.own.clear();
+        self.unpickler = std::ptr::null_mut();
+        self.py_unpickler = std::ptr::null_mut();
+        self.data = &[];
+        self.in_memory = false;
+        self.py_offset = None;
+        self.text_opcode = None;
+        self.resolved.clear();
+        self.seen.clear();
+        self.touched.clear();
+        self.effects.clear();
+    }
+
     /// What to restore when the call about to be made returns.
     pub fn save(&self) -> Saved {
         Saved { current: self.current, caller: self.caller, depth: self.stack.len() }
@@ -301,47 +297,6 @@ impl Trace {
         if self.effects.insert((kind, hash(&[detail.as_bytes()])), ()).is_none() {
             self.log.effect(kind, detail);
         }
-    }
-
-    /// Where the C unpickler stands: the start of the opcode at work if it has one byte, and
-    /// that byte.
-    pub fn opcode(&self) -> Option<(u64, u8)> {
-        if let Some(offset) = self.py_offset {
-            return Some((offset, *self.data.get(offset as usize)?));
-        }
-        if self.unpickler.is_null() || !self.in_memory {
-            return None;
-        }
-        // SAFETY: the unpickler is alive for as long as its load runs, which ends the trace.
-        let position: isize = unsafe { field(self.unpickler, self.layout.position) };
-        let at = usize::try_from(position).ok()?.checked_sub(1)?;
-        match self.text_opcode {
-            // INST: the class was asked for at this very position.
-            Some((position, start)) if position == at => Some((start as u64, self.data[start])),
-            _ => Some((at as u64, *self.data.get(at)?)),
-        }
-    }
-
-    /// The start of the opcode that asks for a global, whose names are as they stand there.
-    pub fn global_offset(&mut self, module: &str, name: &str) -> Option<u64> {
-        let (last, byte) = self.opcode()?;
-        let last = last as usize;
-        if self.py_offset.is_some() || byte == 0x93 {
-            return Some(last as u64);
-        }
-        if byte == b'\n' {
-            let start = (last + 1).checked_sub(module.len() + name.len() + 3)?;
-            if !matches!(self.data[start], b'c' | b'i') {
-                return None;
-            }
-            self.text_opcode = Some((last, start));
-            return Some(start as u64);
-        }
-        // EXT1, EXT2 and EXT4, with a code of as many bytes.
-        [(0x82, 1), (0x83, 2), (0x84, 4)].into_iter().find_map(|(opcode, len)| {
-            let start = last.checked_sub(len)?;
-            (self.data[start] == opcode).then_some(start as u64)
-        })
     }
 
     /// Records the call of an object, by whoever calls now, and enters it. False if it is
@@ -430,184 +385,7 @@ impl Trace {
         if dunder && !plain.contains(&last) { touch::METHOD } else { touch::CALL }
     }
 
-    /// Whether this is a function of the worker, or a method of the file it reads from.
-    unsafe fn is_own(&self, callable: P, args: P) -> bool {
-        if self.caller == Caller::Payload {
-            return false;
-        }
-        if self.own_functions.contains(&callable) {
-            return true;
-        }
-        // SAFETY: the type is checked before its fields are read.
-        unsafe {
-            let class = ffi::Py_TYPE(callable);
-            if class == raw::c_function_type() {
-                let slf: P = field(callable, offset::CFUNCTION_SELF);
-                return !slf.is_null() && self.own.contains(&slf);
-            }
-            raw::is_descriptor(class)
-                && !args.is_null()
-                && ffi::PyTuple_Check(args) != 0
-                && ffi::PyTuple_Size(args) > 0
-                && self.own.contains(&ffi::PyTuple_GetItem(args, 0))
-        }
-    }
-
-    /// Whether the unpickler calls this on its own account.
-    unsafe fn is_machinery(
-        &mut self,
-        callable: P,
-        class: *mut ffi::PyTypeObject,
-        name: &str,
-    ) -> bool {
-        match self.caller {
-            Caller::Unpickler => {
-                !self.py_unpickler.is_null() && self.is_code_of(callable, class, File::Pickle)
-            }
-            Caller::Lookup => {
-                LOOKUP.contains(&name)
-                    || name.starts_with("builtins.str.")
-                    || self.is_code_of(callable, class, File::Pickle)
-            }
-            // Functions in Python that are not pickle.py's own are never the machinery's.
-            Caller::Machinery(_) if class == raw::function_type() => {
-                self.is_code_of(callable, class, File::Pickle)
-            }
-            Caller::Machinery(op) => match op {
-                Op::Other => true,
-                Op::Reduce => !self.is_reduced(callable),
-                // The class was recorded when the handler began.
-                Op::New => true,
-                Op::Add if LISTS.contains(&name) => true,
-                Op::Instantiate if name.starts_with("builtins.list.") => true,
-                _ => HANDLERS.contains(&name),
-            },
-            _ => false,
-        }
-    }
-
-    /// Whether this is one of CPython's own exceptions, which C code makes and drops all the
-    /// time without any effect; the ones that the pickle asks for are another matter.
-    ///
-    /// # Safety
-    /// `callable` is a live object called `name`.
-    pub unsafe fn is_fleeting(&self, callable: P, name: &str) -> bool {
-        let direct = matches!(self.caller, Caller::Unpickler | Caller::Machinery(_));
-        // SAFETY: the type is checked before its flags are read.
-        let plain = unsafe {
-            ffi::PyType_Check(callable) != 0
-                && field::<u64>(callable, offset::TYPE_FLAGS) & offset::HEAP_TYPE == 0
-                && ffi::PyType_IsSubtype(callable.cast(), ffi::PyExc_BaseException.cast()) != 0
-        };
-        plain && !(direct && self.resolved.contains(&hash(&[name.as_bytes()])))
-    }
-
-    fn is_code_of(&mut self, callable: P, class: *mut ffi::PyTypeObject, file: File) -> bool {
-        if class != raw::function_type() {
-            return false;
-        }
-        // SAFETY: an exact function; its code is borrowed.
-        unsafe {
-            let code = raw::PyFunction_GetCode(callable);
-            self.code(code, std::ptr::null_mut()).file == file
-        }
-    }
-
-    /// Whether `load_reduce` is about to call this, as it was asked to: it lies on top of the
-    /// stack, the arguments having been taken off.
-    fn is_reduced(&mut self, callable: P) -> bool {
-        let asked = self.stack_item(0);
-        if asked == callable || asked.is_null() {
-            return asked == callable;
-        }
-        // SAFETY: both are alive, and their types are checked before their fields are read.
-        unsafe {
-            // A method of a type is bound to its first argument before it is called.
-            ffi::Py_TYPE(callable) == raw::c_function_type()
-                && raw::is_descriptor(ffi::Py_TYPE(asked))
-                && field::<usize>(callable, offset::CFUNCTION_DEF)
-                    == field::<usize>(asked, offset::DESCR_METHOD)
-        }
-    }
-
-    /// The item that many places below the top of the pure Python unpickler's stack, borrowed.
-    pub fn stack_item(&mut self, below: isize) -> P {
-        let pause = Pause::begin();
-        // SAFETY: the unpickler is alive while it loads; its `stack` is a plain attribute. The
-        // list keeps its items alive.
-        let item = unsafe {
-            let stack = ffi::PyObject_GetAttrString(self.py_unpickler, c"stack".as_ptr());
-            if stack.is_null() {
-                ffi::PyErr_Clear();
-                std::ptr::null_mut()
-            } else {
-                let len =
-                    if ffi::PyList_CheckExact(stack) != 0 { ffi::PyList_Size(stack) } else { 0 };
-                ffi::Py_DecRef(stack);
-                if below < len {
-                    ffi::PyList_GetItem(stack, len - 1 - below)
-                } else {
-                    std::ptr::null_mut()
-                }
-            }
-        };
-        drop(pause);
-        item
-    }
-
-    /// What is known of a code object. `frame`, where there is one, tells the module.
-    pub fn code(&mut self, code: P, frame: P) -> Code {
-        if let Some(known) = self.codes.get(&(code as usize)) {
-            return known.clone();
-        }
-        let pause = Pause::begin();
-        // SAFETY: an exact code object and frame; their getters run no other code. The code
-        // object is pinned so that its address stays its own.
-        let known = unsafe {
-            ffi::Py_IncRef(code);
-            let get = |name: &std::ffi::CStr| text_attribute(code, name);
-            let short = get(c"co_name").unwrap_or_default();
-            let qualname = get(c"co_qualname").unwrap_or_else(|| short.clone());
-            let file = get(c"co_filename").unwrap_or_default();
-            let module = module_of(frame).unwrap_or_else(|| "?".to_owned());
-            Code {
-                name: format!("{module}.{qualname}").into(),
-                module_body: short == "<module>",
-                short: short.into(),
-                file: self.file(&file),
-            }
-        };
-        drop(pause);
-        if !frame.is_null() {
-            self.codes.insert(code as usize, known.clone());
-        }
-        known
-    }
-
-    fn file(&self, path: &str) -> File {
-        if path.starts_with("<frozen importlib._bootstrap") {
-            File::Importlib
-        } else if path.starts_with("<frozen ") {
-            File::Trusted
-        } else if path.starts_with('<') {
-            File::Text
-        } else if !self.is_trusted(path) {
-            File::Other
-        } else if path.ends_with("/pickle.py") {
-            File::Pickle
-        } else {
-            File::Trusted
-        }
-    }
-
-    /// Whether a file belongs to the interpreter.
-    pub fn is_trusted(&self, path: &str) -> bool {
-        path.starts_with('/')
-            && !path.contains("/../")
-            && self.trusted.iter().any(|dir| path.starts_with(dir.as_str()))
-    }
-
-    /// Forgets all about the pickle before; the log is cleared by the zygote.
+    /// Records that a module is executed, or about to be.
     pub fn note_import(&mut self, module: &str) -> u32 {
         let name: Rc<str> = module.into();
         let index = self.touch(touch::IMPORT, &name, None, None);
@@ -616,65 +394,7 @@ impl Trace {
     }
 }
 
-/// Functions that looking a global up calls.
-const LOOKUP: &[&str] =
-    &["builtins.__import__", "builtins.getattr", "builtins.hasattr", "sys.audit"];
-
-/// Functions that handlers of the pure Python unpickler call on their own account.
-const HANDLERS: &[&str] = &[
-    "builtins.isinstance",
-    "builtins.issubclass",
-    "builtins.getattr",
-    "builtins.hasattr",
-    "builtins.len",
-    "builtins.type",
-    "builtins.tuple",
-    "builtins.dict.items",
-    "builtins.list.pop",
-    "builtins.range",
-    "builtins.setattr",
-    "sys.intern",
-];
-
-/// Methods of lists and sets themselves, which the C unpickler does not call but imitates.
-const LISTS: &[&str] =
-    &["builtins.list.append", "builtins.list.extend", "builtins.set.add", "builtins.set.update"];
-
-/// The module whose globals a frame has.
-unsafe fn module_of(frame: P) -> Option<String> {
-    if frame.is_null() {
-        return None;
-    }
-    // SAFETY: an exact frame; `f_globals` is a dictionary.
-    unsafe {
-        let globals = ffi::PyObject_GetAttrString(frame, c"f_globals".as_ptr());
-        if globals.is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        let name = ffi::PyDict_GetItemString(globals, c"__name__".as_ptr());
-        let text = if name.is_null() { None } else { raw::text(name) };
-        ffi::PyErr_Clear();
-        ffi::Py_DecRef(globals);
-        text
-    }
-}
-
-unsafe fn text_attribute(object: P, name: &std::ffi::CStr) -> Option<String> {
-    // SAFETY: the object is a code object.
-    unsafe {
-        let value = ffi::PyObject_GetAttrString(object, name.as_ptr());
-        if value.is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        let text = raw::text(value);
-        ffi::Py_DecRef(value);
-        text
-    }
-}
-
-fn hash(parts: &[&[u8]]) -> u64 {
+pub fn hash(parts: &[&[u8]]) -> u64 {
     use std::hash::Hasher;
     // Keyed by nothing: a pickle that makes two names collide hides a touch by it, so this must
     // not be a hash that is easy to collide.
