@@ -173,7 +173,7 @@ enum EncodingChoice {
     Bytes,
 }
 
-/// Which CPythons load, by which engines, how.
+/// Which CPythons load, by which engines.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Loading")]
 pub struct OracleArgs {
@@ -184,21 +184,39 @@ pub struct OracleArgs {
     /// Engine to load with; repeat for more
     #[arg(long = "engine", value_enum, value_name = "ENGINE", default_value = "all")]
     engines: Vec<EngineChoice>,
+    /// Longest time for one load
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    timeout: Duration,
+}
+
+/// As [`OracleArgs`], and with which options.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Loading")]
+pub struct LoadArgs {
+    #[command(flatten)]
+    oracle: OracleArgs,
     /// How 8-bit strings of Python 2 are decoded
     #[arg(long, value_enum, ignore_case = true, default_value = "ASCII")]
     encoding: EncodingChoice,
     /// Do not map Python 2 names to Python 3's
     #[arg(long)]
     no_fix_imports: bool,
-    /// Longest time for one load
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
-    timeout: Duration,
     /// Address space of a process that loads
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "512MiB")]
     memory: u64,
 }
 
 impl OracleArgs {
+    /// Whether interpreters were named.
+    pub fn names_pythons(&self) -> bool {
+        !self.pythons.is_empty()
+    }
+
+    /// Longest time for one load.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The interpreters.
     pub fn pythons(&self) -> Result<Vec<Python>> {
         let found = || {
@@ -230,17 +248,14 @@ impl OracleArgs {
         Ok(out)
     }
 
-    /// Longest time for one load.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// The engines, each once, in the order of reports.
     pub fn engines(&self) -> Vec<Engine> {
         let wanted = |engine: &Engine| self.engines.iter().any(|e| e.engines().contains(engine));
         Engine::ALL.into_iter().filter(wanted).collect()
     }
+}
 
+impl LoadArgs {
     /// The options of each load.
     pub fn mode(&self) -> Mode {
         let encoding = match self.encoding {
@@ -251,16 +266,26 @@ impl OracleArgs {
         Mode { encoding, fix_imports: !self.no_fix_imports, ..Mode::default() }
     }
 
+    /// The engines, each once, in the order of reports.
+    pub fn engines(&self) -> Vec<Engine> {
+        self.oracle.engines()
+    }
+
+    /// Longest time for one load.
+    pub fn timeout(&self) -> Duration {
+        self.oracle.timeout
+    }
+
     /// Each engine in the mode.
     pub fn runs(&self) -> Vec<Run> {
         let mode = self.mode();
-        self.engines().into_iter().map(|engine| Run { engine, mode }).collect()
+        self.oracle.engines().into_iter().map(|engine| Run { engine, mode }).collect()
     }
 
     /// An oracle's configuration.
     pub fn config(&self) -> Result<OracleConfig> {
-        let mut config = OracleConfig::new(self.pythons()?);
-        config.limits.timeout = self.timeout;
+        let mut config = OracleConfig::new(self.oracle.pythons()?);
+        config.limits.timeout = self.oracle.timeout;
         config.limits.memory = self.memory;
         Ok(config)
     }

@@ -15,7 +15,7 @@ use crate::escape::{brief, escape};
 use crate::exit::{Exit, Tally};
 use crate::input::{self, InputError, Source};
 use crate::options::{
-    AnalyzerArgs, Format, FormatArgs, HuntChoice, JobsArgs, OracleArgs, PolicyArgs,
+    AnalyzerArgs, Format, FormatArgs, HuntChoice, JobsArgs, LoadArgs, PolicyArgs,
 };
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
 use crate::parallel;
@@ -47,7 +47,7 @@ pub struct Args {
     #[command(flatten)]
     jobs: JobsArgs,
     #[command(flatten)]
-    oracle: OracleArgs,
+    oracle: LoadArgs,
 }
 
 /// One line of JSON: what one analyser said of one file, and what refutes it.

@@ -1,7 +1,6 @@
 //! `assay minimize`: the smallest pickle that shows the same.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::input;
-use crate::options::{AnalyzerArgs, Format, FormatArgs, OracleArgs, PolicyArgs};
+use crate::options::{AnalyzerArgs, Format, FormatArgs, LoadArgs, PolicyArgs};
 use crate::output::Output;
 
 /// Find the smallest pickle that shows the same discrepancy
@@ -49,7 +48,7 @@ pub struct Args {
     #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]
-    oracle: OracleArgs,
+    oracle: LoadArgs,
 }
 
 /// The result.
@@ -85,7 +84,8 @@ pub fn run(args: &Args) -> Result<Exit> {
         Some(command) => by_command(args, command, &bytes)?,
         None => by_bucket(args, &bytes)?,
     };
-    write(&args.out, &smallest.bytes)?;
+    super::write_whole(&args.out, &smallest.bytes)
+        .with_context(|| args.out.display().to_string())?;
     let (class, bucket) = smallest.shows.unzip();
     let line = Line {
         path: source.name(),
@@ -212,16 +212,4 @@ fn exits_with_zero(words: &[String], limit: Duration) -> Result<bool> {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Writes the file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = || -> std::io::Result<()> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let mut file = tempfile::NamedTempFile::new_in(dir.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().with_context(|| path.display().to_string())
 }

@@ -10,7 +10,7 @@ use crate::cli::Globals;
 use crate::escape::{brief, escape};
 use crate::exit::{Exit, Tally};
 use crate::input::{self, InputError, Source};
-use crate::options::{Format, FormatArgs, JobsArgs, OracleArgs};
+use crate::options::{Format, FormatArgs, JobsArgs, LoadArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
 use crate::parallel;
 
@@ -34,7 +34,7 @@ pub struct Args {
     #[command(flatten)]
     jobs: JobsArgs,
     #[command(flatten)]
-    oracle: OracleArgs,
+    oracle: LoadArgs,
 }
 
 /// One line of JSON: one load.

@@ -1,0 +1,199 @@
+//! `assay campaign`: the main job.
+
+mod display;
+mod resume;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use assay_campaign::{CampaignConfig, FailOn, Shard, Summary};
+
+use crate::cli::Globals;
+use crate::escape::{brief, escape};
+use crate::exit::Exit;
+use crate::options::{
+    AnalyzerArgs, Format, FormatArgs, HuntChoice, JobsArgs, OracleArgs, PolicyArgs, SeedArgs,
+    duration,
+};
+use crate::output::{self, BAD, BOLD, DIM, DOUBT, Output};
+use display::Display;
+
+/// Hunt for pickles that an analyser is wrong about
+///
+/// Generates pickles, asks the analysers about each, loads the same bytes in sandboxed CPythons,
+/// compares, and follows every disagreement down to its root cause and its smallest pickle,
+/// until the time is up or Ctrl-C. A small share of the work hunts for a hole planted in Assay's
+/// own analyser: a campaign that does not find it says that it is not to be trusted, and exits
+/// with 2.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  assay campaign --time 60s
+  assay campaign --time 10m --analyzer 'exec:python3 scanner.py'
+  assay campaign --time 8h --hunt divergence --python 3.9 --python 3.13
+  assay campaign --resume campaigns/2026-01-31T12-00-00 --time 1h
+
+In --out, when it ends: summary.json, findings.jsonl, report.html, and for each finding the
+pickle, the smallest pickle, an explanation and a script that shows it.")]
+pub struct Args {
+    /// How long to run [default: until Ctrl-C]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    time: Option<Duration>,
+    /// How many pickles to generate [default: no bound]
+    #[arg(long, value_name = "N")]
+    execs: Option<u64>,
+    #[command(flatten)]
+    analyzer: AnalyzerArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// What to hunt for
+    #[arg(long, value_enum, default_value = "soundness")]
+    hunt: HuntChoice,
+    /// Directory (or file) of more seeds; repeat for more
+    #[arg(long, value_name = "DIR")]
+    corpus: Vec<PathBuf>,
+    /// Where everything goes [default: campaigns/<date>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the campaign in this directory, as it began
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["out", "seed", "shard", "analyzers", "policies", "hunt"]
+    )]
+    resume: Option<PathBuf>,
+    /// Which part of a campaign over N machines this is, from 1
+    #[arg(long, value_name = "I/N", default_value = "1/1")]
+    shard: Shard,
+    /// Classes of discrepancy that make the exit code 1: a list, `any` or `none`
+    #[arg(long, value_name = "LIST", default_value = "unsound,analyzer-crash")]
+    fail_on: FailOn,
+    /// The most opcodes of a generated pickle
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    max_opcodes: usize,
+    #[command(flatten)]
+    seed: SeedArgs,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    oracle: OracleArgs,
+}
+
+pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
+    let config = match &args.resume {
+        Some(dir) => resume::config(args, dir)?,
+        None => config(args)?,
+    };
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let interrupted = || {
+        if STOP.swap(true, Ordering::Relaxed) {
+            // Asked twice: what is saved is saved.
+            std::process::exit(2);
+        }
+    };
+    ctrlc::set_handler(interrupted).context("cannot catch Ctrl-C")?;
+    let what = if args.resume.is_some() { "resuming" } else { "seed" };
+    output::note(
+        globals.quiet,
+        format_args!("{what} {}, in {}", config.seed, config.out.display()),
+    );
+    let display = Display::new(globals.quiet);
+    let summary = assay_campaign::run(&config, &STOP, &|status| display.show(status));
+    display.clear();
+    let summary = summary?;
+    print(&config, args.format.format, &summary)?;
+    Ok(match summary.exit_code(&args.fail_on) {
+        0 => Exit::Clean,
+        1 => Exit::Found,
+        _ => {
+            output::error(
+                "the campaign is not trustworthy: it did not find the hole planted in it; give it \
+                 more time, or see what `assay doctor` says",
+            );
+            Exit::Trouble
+        }
+    })
+}
+
+fn config(args: &Args) -> Result<CampaignConfig> {
+    let policy = args.policy.load()?;
+    let mut config =
+        CampaignConfig::new(args.analyzer.analyzers.clone(), policy, args.oracle.pythons()?);
+    config.engines = args.oracle.engines();
+    config.hunt = args.hunt.into();
+    config.out = args.out.clone().unwrap_or_else(default_out);
+    config.shard = args.shard;
+    config.seed = args.seed.get();
+    bound(&mut config, args);
+    Ok(config)
+}
+
+/// What a campaign that goes on is told anew.
+fn bound(config: &mut CampaignConfig, args: &Args) {
+    config.judge = args.analyzer.judge;
+    config.corpus.clone_from(&args.corpus);
+    config.jobs = args.jobs.count();
+    config.time = args.time;
+    config.execs = args.execs;
+    config.max_opcodes = args.max_opcodes;
+    config.analyzer_timeout = args.analyzer.analyzer_timeout;
+    config.load_timeout = args.oracle.timeout();
+}
+
+/// `campaigns/<date>`, with a time that every file system takes.
+fn default_out() -> PathBuf {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    Path::new("campaigns").join(now.trim_end_matches('Z').replace(':', "-"))
+}
+
+fn print(config: &CampaignConfig, format: Format, summary: &Summary) -> Result<()> {
+    let mut out = Output::stdout();
+    let file = config.out.join("findings.jsonl");
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    for line in text.lines() {
+        let finding: assay_campaign::Line =
+            serde_json::from_str(line).with_context(|| file.display().to_string())?;
+        match format {
+            Format::Json => out.json(&finding)?,
+            Format::Text => describe(&mut out, &finding, &config.out)?,
+        }
+    }
+    match format {
+        Format::Json => out.json(summary)?,
+        Format::Text => {
+            out.line(summary.text().trim_end())?;
+            let report = config.out.join("report.html");
+            out.line(format_args!("report: {BOLD}{}{BOLD:#}", report.display()))?;
+        }
+    }
+    out.flush()
+}
+
+/// Findings of these classes are told in red.
+const GRAVE: [assay_differential::Class; 2] =
+    [assay_differential::Class::Unsound, assay_differential::Class::AnalyzerCrash];
+
+fn describe(out: &mut Output, finding: &assay_campaign::Line, dir: &Path) -> Result<()> {
+    let style = if GRAVE.contains(&finding.class) { BAD } else { DOUBT };
+    let class = finding.class;
+    out.line(format_args!("{style}{class}{style:#}  {}", brief(&finding.summary, 300)))?;
+    let engines: Vec<&str> = finding.engines.iter().map(|engine| engine.name()).collect();
+    out.line(format_args!(
+        "    {DIM}{}; {} bytes, {} opcodes; seen {} times, first after {:.1} s{DIM:#}",
+        escape(&finding.analyzer),
+        finding.minimized_bytes,
+        finding.minimized_opcodes,
+        finding.count,
+        finding.first_seen_seconds,
+    ))?;
+    if !engines.is_empty() {
+        let (pythons, engines) = (finding.pythons.join(", "), engines.join(", "));
+        out.line(format_args!("    {DIM}CPython {pythons} by {engines}{DIM:#}"))?;
+    }
+    let report = dir.join(&finding.minimized_path).with_file_name("report.md");
+    out.line(format_args!("    {DIM}{}{DIM:#}", report.display()))
+}

@@ -1,0 +1,63 @@
+//! `assay report`: what one or several campaigns found, told anew.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use assay_campaign::report;
+use clap::ValueEnum;
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Report on one or several campaigns
+///
+/// Several are merged: shards of one campaign, or nights.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  assay report campaigns/2026-01-31T12-00-00 --format md
+  assay report shard-1/ shard-2/ --format html --out report.html")]
+pub struct Args {
+    /// Directories of campaigns
+    #[arg(required = true, value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+    /// The format
+    #[arg(long, value_enum, default_value = "md")]
+    format: ReportFormat,
+    /// Where to, `-` for standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// One self-contained page
+    Html,
+    /// Markdown, for an issue or a job summary
+    Md,
+    /// The summary and the findings as one object
+    Json,
+}
+
+impl From<ReportFormat> for report::Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Html => Self::Html,
+            ReportFormat::Md => Self::Markdown,
+            ReportFormat::Json => Self::Json,
+        }
+    }
+}
+
+pub fn run(args: &Args) -> Result<Exit> {
+    let text = report::render(&args.dirs, args.format.into())?;
+    if args.out == Path::new("-") {
+        let mut out = Output::stdout();
+        out.raw(text.as_bytes())?;
+        out.flush()?;
+    } else {
+        super::write_whole(&args.out, text.as_bytes())
+            .with_context(|| args.out.display().to_string())?;
+    }
+    Ok(Exit::Clean)
+}

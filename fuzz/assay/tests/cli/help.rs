@@ -1,0 +1,45 @@
+use crate::Place;
+
+#[test]
+fn teaches() {
+    insta::assert_snapshot!(Place::new(&[]).run(&["--help"]).shown());
+}
+
+#[test]
+fn every_command_gives_examples() {
+    let place = Place::new(&[]);
+    for command in ["campaign", "scan", "dis", "trace", "check", "minimize", "generate", "report"] {
+        let ran = place.run(&["help", command]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.contains("Examples:\n  assay "), "{command}");
+    }
+}
+
+#[test]
+fn usage_errors_exit_with_2_and_say_what_to_do() {
+    let place = Place::new(&[]);
+    for args in [
+        &["scan"][..],
+        &["nonsense"],
+        &["scan", "--format", "xml", "x"],
+        &["campaign", "--time", "soon"],
+        &["campaign", "--analyzer", "picklescan"],
+        &["campaign", "--analyzer", "exec:/nonexistent/scanner", "--time", "1s"],
+        &["campaign", "--shard", "3/2"],
+        &["trace", "--engine", "c", "x"],
+        &["trace", "--memory", "lots", "x"],
+    ] {
+        let ran = place.run(args);
+        assert_eq!(ran.code, 2, "{args:?}");
+        assert!(!ran.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn version_and_completions() {
+    let place = Place::new(&[]);
+    assert!(place.run(&["--version"]).stdout.starts_with("assay "));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(place.run(&["completions", shell]).stdout.contains("campaign"), "{shell}");
+    }
+}
