@@ -297,3 +297,42 @@ pub mod effect {
     /// The import system's own doing.
     pub const IMPORT: u8 = 9;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        for bits in 0..8u32 {
+            let run = WireRun {
+                engine: 4,
+                encoding: 2,
+                fix_imports: bits & 1 == 1,
+                buffers: bits & 2 == 2,
+                persistent_load: bits & 4 == 4,
+            };
+            assert_eq!(unpack_run(pack_run(run)), run);
+        }
+    }
+
+    #[test]
+    fn a_start_message_survives_the_way() {
+        let start = Start {
+            full: true,
+            stand_in: true,
+            timeout_ms: 1,
+            memory: 2,
+            output: 3,
+            trace: 4,
+            extra_path: vec!["a".into()],
+            site: vec!["b".into(), "c".into()],
+            read_only: vec![],
+            trusted: vec!["d".into()],
+            allow: vec![("e".into(), "f.g".into())],
+        };
+        let bytes = start.encode();
+        assert_eq!(Start::decode(&bytes), Some(start));
+        assert_eq!(Start::decode(&bytes[..bytes.len() - 1]), None);
+    }
+}

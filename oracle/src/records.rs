@@ -170,3 +170,56 @@ fn effect_kind(number: u8) -> Option<EffectKind> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{put_bytes, put_optional, put_u32};
+
+    fn record(log: &[u8]) -> Vec<u8> {
+        let mut out = vec![outcome::LOADED];
+        put_optional(&mut out, Some(b"exit status 3"));
+        out.extend(7u64.to_le_bytes());
+        put_bytes(&mut out, b"printed");
+        put_u32(&mut out, 1);
+        out.push(protocol::effect::PROCESS);
+        put_bytes(&mut out, b"syscall clone");
+        put_bytes(&mut out, log);
+        out
+    }
+
+    fn touch_record() -> Vec<u8> {
+        let mut log = vec![tag::TOUCH, protocol::touch::CALL];
+        put_u32(&mut log, u32::MAX);
+        log.extend(5u64.to_le_bytes());
+        put_bytes(&mut log, b"posix.getppid");
+        put_optional(&mut log, None);
+        log
+    }
+
+    #[test]
+    fn a_process_that_left_no_account_ended_itself() {
+        let seen = full(&record(&touch_record()), "3.11.7", Engine::CLoads);
+        assert_eq!(seen.outcome, Outcome::Raised);
+        assert_eq!(seen.exception.as_deref(), Some("exit status 3"));
+        assert_eq!((seen.touched.len(), seen.touched[0].by), (1, None));
+        assert_eq!(seen.touched[0].opcode_offset, Some(5));
+        assert_eq!(seen.effects[0].detail, "syscall clone");
+        assert!(seen.complete);
+    }
+
+    /// The child writes the trace under a hostile pickle: no bytes may upset the host.
+    #[test]
+    fn no_prefix_and_no_garbage_upsets_the_parser() {
+        let whole = record(&touch_record());
+        for len in 0..whole.len() {
+            let seen = full(&whole[..len], "3.11.7", Engine::CLoads);
+            assert!(!seen.complete, "{len}: {seen:?}");
+            deny(&whole[..len]);
+        }
+        for byte in 0..=u8::MAX {
+            full(&record(&[byte; 40]), "3.11.7", Engine::CLoads);
+            deny(&[byte; 40]);
+        }
+    }
+}

@@ -22,7 +22,7 @@ fn oracle(names: &[(&str, &str)], refused: Refused) -> Oracle {
     let mut config = OracleConfig::new(vec![pythons().remove(0)]);
     config.allow = allow(names);
     config.refused = refused;
-    config.limits.timeout = Duration::from_secs(2);
+    config.limits.timeout = Duration::from_secs(5);
     Oracle::new(config).unwrap()
 }
 

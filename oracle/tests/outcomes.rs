@@ -2,8 +2,12 @@
 
 mod common;
 
+use std::time::Duration;
+
 use assay_oracle::{Encoding, Engine, Mode, Outcome, Run};
-use common::{call, eval, exec, full, g, oracle, oracle_for, pickle, pythons, s, shown};
+use common::{
+    call, eval, exec, full, g, oracle, oracle_for, oracle_within, pickle, pythons, s, shown,
+};
 
 #[test]
 fn values_and_exceptions_are_described_with_their_types() {
@@ -44,7 +48,7 @@ fn values_and_exceptions_are_described_with_their_types() {
 
 #[test]
 fn an_endless_load_is_ended() {
-    let mut oracle = oracle();
+    let mut oracle = oracle_within(Duration::from_secs(1), vec![pythons().remove(0)]);
     let seen = full(&mut oracle, Engine::CLoads, &exec("while True: pass"));
     assert_eq!(seen.outcome, Outcome::Timeout);
     assert!(shown(&seen).contains(&"call builtins.exec".to_owned()), "{seen:?}");

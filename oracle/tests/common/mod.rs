@@ -19,9 +19,15 @@ pub fn pythons() -> Vec<Python> {
 
 /// An oracle that can import the test's own modules.
 pub fn oracle_for(pythons: Vec<Python>) -> Oracle {
+    // Filling the memory up to its limit takes a second, and several on a busy machine.
+    oracle_within(Duration::from_secs(20), pythons)
+}
+
+/// The same, with another limit of time.
+pub fn oracle_within(timeout: Duration, pythons: Vec<Python>) -> Oracle {
     let mut config = OracleConfig::new(pythons);
     config.extra_path = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")];
-    config.limits.timeout = Duration::from_secs(2);
+    config.limits.timeout = timeout;
     Oracle::new(config).unwrap()
 }
 
