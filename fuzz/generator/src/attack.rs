@@ -82,7 +82,7 @@ const CLASSES: [(&str, &str); 4] = [
     ("collections", "UserDict"),
     ("string", "Formatter"),
     ("contextlib", "ContextDecorator"),
-    ("threading", "local"),
+    ("collections", "UserList"),
 ];
 
 impl Style {
