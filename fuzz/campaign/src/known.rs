@@ -7,8 +7,11 @@
 
 use std::collections::HashMap;
 
-/// Pickles of a key that are followed at once.
-const FIRST: u64 = 3;
+/// Pickles of a key that are followed at once: a second, lest the first was a chance.
+const FIRST: u64 = 2;
+
+/// From here on, each time their number has doubled, one more is followed.
+const AGAIN: u64 = 16;
 
 /// What is known, by rough key.
 #[derive(Debug, Default)]
@@ -34,11 +37,15 @@ pub enum Advice {
 }
 
 impl Known {
-    /// Counts a pickle of the key and says what to do with it.
-    pub fn advise(&mut self, key: &str) -> Advice {
+    /// Counts a pickle of the key and says what to do with it; if `busy`, only the very first of
+    /// a key is followed.
+    pub fn advise(&mut self, key: &str, busy: bool) -> Advice {
         let known = self.keys.entry(key.to_owned()).or_default();
         known.seen += 1;
-        if known.seen <= FIRST || known.seen.is_power_of_two() {
+        if busy && known.seen > 1 {
+            return known.bucket.clone().map_or(Advice::Drop, Advice::Count);
+        }
+        if known.seen <= FIRST || known.seen >= AGAIN && known.seen.is_power_of_two() {
             return Advice::Follow;
         }
         match &known.bucket {
@@ -47,6 +54,11 @@ impl Known {
             None if known.seen.is_multiple_of(32) => Advice::Follow,
             None => Advice::Drop,
         }
+    }
+
+    /// The cause to which pickles of the key led.
+    pub fn bucket(&self, key: &str) -> Option<String> {
+        self.keys.get(key)?.bucket.clone()
     }
 
     /// Remembers to which cause a pickle of the key led.
@@ -64,7 +76,7 @@ mod tests {
         let mut known = Known::default();
         let mut followed = 0;
         for i in 0..100_000 {
-            match known.advise("key") {
+            match known.advise("key", false) {
                 Advice::Follow => {
                     followed += 1;
                     known.learn("key", "bucket");
@@ -74,13 +86,13 @@ mod tests {
             }
         }
         assert!(followed < 25, "{followed}");
-        assert_eq!(known.advise("another"), Advice::Follow);
+        assert_eq!(known.advise("another", true), Advice::Follow);
     }
 
     #[test]
     fn gives_up_slowly_on_what_comes_to_nothing() {
         let mut known = Known::default();
-        let advice: Vec<Advice> = (0..100).map(|_| known.advise("key")).collect();
+        let advice: Vec<Advice> = (0..100).map(|_| known.advise("key", false)).collect();
         assert_eq!(advice[4], Advice::Drop);
         assert_eq!(advice[95], Advice::Follow);
     }

@@ -51,7 +51,7 @@ pub fn crashes(worker: &mut Worker<'_, '_>, batch: &Batch, done: &mut Done) -> R
             if batch.judgements[at][i].crashed {
                 let suspected = suspicion(Class::AnalyzerCrash, &batch.denied[i]);
                 let key = rough_key(pickle, &suspected);
-                follow(worker, at, pickle, &key, Mode::default(), done)?;
+                follow(worker, at, pickle, &key, Mode::default(), true, done)?;
             }
         }
     }
@@ -74,14 +74,14 @@ pub fn suspicions(
         let seen = &batch.denied[i];
         if seen.outcome == Outcome::Signaled {
             let key = rough_key(pickle, &suspicion(Class::InterpreterCrash, seen));
-            follow(worker, 0, pickle, &key, Mode::default(), done)?;
+            follow(worker, 0, pickle, &key, Mode::default(), true, done)?;
         }
         if let Some(other) = against.map(|all| &all[i])
             && part(seen, other)
         {
             let classes = format!("{:?}/{:?}", seen.exception, other.exception);
             let key = rough_key(pickle, &suspicion(Class::Divergence, seen)) + &classes;
-            follow(worker, 0, pickle, &key, Mode::default(), done)?;
+            follow(worker, 0, pickle, &key, Mode::default(), false, done)?;
         }
         for at in 0..batch.judgements.len() {
             let judgement = &batch.judgements[at][i];
@@ -94,7 +94,7 @@ pub fn suspicions(
             {
                 let rules = judgement.rules.join(",");
                 let key = rough_key(pickle, &suspicion(Class::NoWitness, seen)) + &rules;
-                follow(worker, at, pickle, &key, Mode::default(), done)?;
+                follow(worker, at, pickle, &key, Mode::default(), false, done)?;
             }
         }
     }
@@ -119,19 +119,26 @@ fn reaches_denied(worker: &Worker<'_, '_>, seen: &DenyObservation) -> bool {
     seen.resolved.iter().any(|asked| policy.denied(&format!("{}.{}", asked.module, asked.name)))
 }
 
-/// Does with a discrepant pickle what is advised: follows it, counts it, or drops it.
+/// Does with a discrepant pickle what is advised: follows it, counts it, or drops it. While
+/// pursuing takes more than its share of the time, what is not `grave` waits, and of what is
+/// only the first of each kind is followed.
 pub fn follow(
     worker: &mut Worker<'_, '_>,
     at: usize,
     pickle: &[u8],
     key: &str,
     mode: Mode,
+    grave: bool,
     done: &mut Done,
 ) -> Result<()> {
     let shared = worker.shared;
     let name = worker.tested[at].name.clone();
     let key = format!("{name}|{key}");
-    match shared.known().advise(&key) {
+    let busy = worker.pursues_too_much(grave);
+    if busy && !grave {
+        return Ok(());
+    }
+    match shared.known().advise(&key, busy) {
         Advice::Follow => {}
         Advice::Count(bucket) => {
             done.counted.push((name, bucket));
@@ -139,6 +146,7 @@ pub fn follow(
         }
         Advice::Drop => return Ok(()),
     }
+    let over = || shared.long_over();
     let tested = &mut worker.tested[at];
     let mut bench = Bench {
         subject: tested.subject.as_mut(),
@@ -149,7 +157,14 @@ pub fn follow(
     };
     let checked = bench.check_in(pickle, shared.config.hunt, mode)?;
     for discrepancy in &checked.discrepancies {
-        if let Some(traced) = bench.trace(pickle, &checked, discrepancy, BUDGET)? {
+        if let Some(traced) = bench.trace_until(pickle, &checked, discrepancy, BUDGET, &over)? {
+            // A witness that time cut short may seem to have a cause of its own.
+            if let Some(bucket) = shared.known().bucket(&key)
+                && !traced.complete
+            {
+                done.counted.push((name.clone(), bucket));
+                continue;
+            }
             shared.known().learn(&key, &traced.bucket);
             tracing::debug!(bucket = %traced.bucket, tests = traced.tests, "followed");
             done.findings.push(Finding::new(&name, pickle, traced, shared.seconds()));

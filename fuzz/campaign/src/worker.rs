@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use assay_differential::{Class, Discrepancy, Permissions, compare, rough_key};
 use assay_oracle::{DenyObservation, Oracle, OracleConfig, Outcome, TouchKind, Touched};
@@ -29,6 +29,16 @@ pub const BATCH: usize = 256;
 
 /// Every so many batches one is judged by the weakened analyser, until its hole is found.
 const CONTROL_EVERY: u64 = 32;
+
+/// Share of the time that may go into pursuing discrepancies that are not grave.
+const PURSUIT_SHARE: f64 = 0.15;
+
+/// Share of the time that may go into pursuing those that are.
+const GRAVE_SHARE: f64 = 0.35;
+
+/// What is being followed down when the time is up may go on for so long: an unfinished witness
+/// would be put down to a cause of its own.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What all workers share.
 pub struct Shared<'c> {
@@ -56,7 +66,14 @@ impl Shared<'_> {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
-    /// Whether to end.
+    /// Whether to end at once.
+    pub fn long_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+            || self.halt.load(Ordering::Relaxed)
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline + GRACE)
+    }
+
+    /// Whether to begin nothing new.
     pub fn over(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
             || self.halt.load(Ordering::Relaxed)
@@ -114,6 +131,8 @@ pub struct Worker<'s, 'c> {
     pool: Pool,
     turns: Turns,
     quota: Quota,
+    /// Time spent on pursuing.
+    pursuing: Duration,
 }
 
 /// What was learnt of the pickles of one batch.
@@ -186,7 +205,14 @@ impl<'s, 'c> Worker<'s, 'c> {
             pool,
             turns: Turns::new(&config.engines, config.pythons.len()),
             quota: Quota::default(),
+            pursuing: Duration::ZERO,
         })
+    }
+
+    /// Whether pursuing has had its share of the time.
+    pub(crate) fn pursues_too_much(&self, grave: bool) -> bool {
+        let share = if grave { GRAVE_SHARE } else { PURSUIT_SHARE };
+        self.pursuing.as_secs_f64() > 1.0 + share * self.shared.began.elapsed().as_secs_f64()
     }
 
     /// Runs batches from `next` until it is over, or until `pickles` have been generated.
@@ -267,13 +293,14 @@ impl<'s, 'c> Worker<'s, 'c> {
                 pursue::control(self, pickle, events)?;
             } else {
                 let mode = self.turns.full(number).run.mode;
-                pursue::follow(self, found.analyzer, pickle, &found.key, mode, &mut done)?;
+                pursue::follow(self, found.analyzer, pickle, &found.key, mode, true, &mut done)?;
             }
         }
         if !control {
             pursue::crashes(self, &batch, &mut done)?;
             pursue::suspicions(self, &batch, against.as_ref().map(|(_, seen)| seen), &mut done)?;
         }
+        self.pursuing += pursued.elapsed();
         for (stage, time) in [
             ("generate", generated - began),
             ("judge", judged - generated),

@@ -4,14 +4,16 @@
 //! What `check`, `minimize` and a campaign do with a single pickle is done here, so that all
 //! three come to the same bucket.
 
-use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run};
+use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run, TouchKind};
+use assay_pickle::Program;
 use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
 
+use crate::canonicalise::{Target, canonicalise};
 use crate::compare::{Discrepancy, offences};
 use crate::divergence::{self, Facet};
 use crate::minimise::{Budget, minimise};
 use crate::offence::Offence;
-use crate::{Class, Hunt, Permissions, bucket, canonicalise, compare};
+use crate::{Class, Hunt, Permissions, bucket, compare, fault, machine};
 
 /// Whoever loads pickles for real. An implementor must isolate each load from all others and
 /// from this process.
@@ -94,6 +96,9 @@ pub struct Traced {
     pub mode: Mode,
     /// How many candidates were tried.
     pub tests: usize,
+    /// Whether the search ended of itself. A witness that is not minimal may have peculiarities
+    /// without need, and so the bucket of another cause.
+    pub complete: bool,
 }
 
 /// Modes other than the default, each in one respect.
@@ -156,20 +161,24 @@ impl Bench<'_> {
         let mut discrepancies = compare(&judgement, self.by, self.allowed, &observations);
         discrepancies.retain(|discrepancy| hunt.wants(discrepancy.class));
         if discrepancies.iter().any(|found| found.class == Class::NoWitness)
-            && self.has_witness_elsewhere(pickle)?
+            && self.has_witness(pickle, usize::MAX)?
         {
             discrepancies.retain(|found| found.class != Class::NoWitness);
         }
         Ok(Checked { judgement, loads, observations, discrepancies })
     }
 
-    /// Whether something denied is touched in a mode other than the default.
-    fn has_witness_elsewhere(&mut self, pickle: &[u8]) -> assay_oracle::Result<bool> {
-        for mode in other_modes() {
-            let (_, seen) = self.observe(pickle, mode)?;
-            let mut touched = seen.iter().flat_map(|observation| &observation.touched);
-            if touched.any(|touched| self.allowed.denied(&touched.name)) {
-                return Ok(true);
+    /// Whether something denied is touched by any engine in any mode, on the first so many
+    /// interpreters.
+    fn has_witness(&mut self, pickle: &[u8], pythons: usize) -> assay_oracle::Result<bool> {
+        for python in 0..self.witness.versions().len().min(pythons) {
+            for mode in std::iter::once(Mode::default()).chain(other_modes()) {
+                for &engine in self.engines.iter().filter(|engine| engine.loads()) {
+                    let seen = self.load(Load { python, run: Run { engine, mode } }, pickle)?;
+                    if seen.touched.iter().any(|touched| self.allowed.denied(&touched.name)) {
+                        return Ok(true);
+                    }
+                }
             }
         }
         Ok(false)
@@ -183,6 +192,18 @@ impl Bench<'_> {
         checked: &Checked,
         discrepancy: &Discrepancy,
         budget: Budget,
+    ) -> assay_oracle::Result<Option<Traced>> {
+        self.trace_until(pickle, checked, discrepancy, budget, &|| false)
+    }
+
+    /// As [`trace`](Self::trace), but content with what it has once `over` says so.
+    pub fn trace_until(
+        &mut self,
+        pickle: &[u8],
+        checked: &Checked,
+        discrepancy: &Discrepancy,
+        budget: Budget,
+        over: &dyn Fn() -> bool,
     ) -> assay_oracle::Result<Option<Traced>> {
         let class = discrepancy.class;
         let Some(shows) = self.shows(checked, discrepancy) else { return Ok(None) };
@@ -199,15 +220,19 @@ impl Bench<'_> {
             return Ok(None);
         }
         let budget = shows.affordable(budget);
+        let target = self.target(pickle, discrepancy);
         let mut interesting = |candidate: &[u8]| {
             trouble.is_none()
+                && !over()
                 && self.holds(candidate, &shows).unwrap_or_else(|error| {
                     trouble = Some(error);
                     false
                 })
         };
         let reduced = match class {
-            Class::Unsound | Class::NoWitness => canonicalise(pickle, &mut interesting, budget),
+            Class::Unsound | Class::NoWitness => {
+                canonicalise(pickle, target.as_ref(), &mut interesting, budget)
+            }
             _ => minimise(pickle, &mut interesting, budget),
         };
         if let Some(error) = trouble {
@@ -224,6 +249,7 @@ impl Bench<'_> {
             judgement: again.judgement,
             mode,
             tests: reduced.tests,
+            complete: reduced.complete && !over(),
         }))
     }
 
@@ -251,15 +277,34 @@ impl Bench<'_> {
         Some(shows)
     }
 
-    /// What tells this unsoundness from another: the effect if effects refute, else the first
-    /// offence.
+    /// What tells this unsoundness from another: the first offence. If effects refute, any
+    /// effect does: which one hangs on the payload.
     fn key(&self, seen: &Observation) -> Option<(u8, String)> {
-        let offences = offences(self.by, self.allowed, seen);
-        let offence = match self.by {
-            JudgeBy::Effects => offences.last(),
-            JudgeBy::Policy => offences.first(),
-        };
-        offence.map(Offence::key)
+        match self.by {
+            JudgeBy::Effects => None,
+            JudgeBy::Policy => offences(self.by, self.allowed, seen).first().map(Offence::key),
+        }
+    }
+
+    /// The global by which the same could be shown in the plainest way.
+    fn target(&self, pickle: &[u8], discrepancy: &Discrepancy) -> Option<Target> {
+        if discrepancy.class != Class::Unsound {
+            return None;
+        }
+        if self.by == JudgeBy::Effects {
+            // Its effect is seen before anything is run, and nothing is run in the end.
+            return Some(Target { module: "os".into(), name: "system".into(), call: true });
+        }
+        let first = discrepancy.touched.first()?;
+        if first.kind != TouchKind::Resolve {
+            return None;
+        }
+        let program = Program::parse(pickle);
+        let run = machine::run(&program.codes);
+        let step = fault::of_touch(&program, &run, first)?;
+        let (module, name) = fault::module_and_name(&program, &run, step)?;
+        let plain = |text: &str| !text.is_empty() && !text.contains('\n');
+        (plain(&module) && plain(&name)).then_some(Target { module, name, call: false })
     }
 
     fn holds(&mut self, candidate: &[u8], shows: &Shows) -> assay_oracle::Result<bool> {
@@ -272,8 +317,7 @@ impl Bench<'_> {
                 if self.subject.judge(candidate).verdict != Judged::Dangerous {
                     return Ok(false);
                 }
-                let checked = self.check(candidate, Hunt::Soundness)?;
-                return Ok(checked.discrepancies.iter().any(|d| d.class == Class::NoWitness));
+                return Ok(!self.has_witness(candidate, 1)?);
             }
             _ => {}
         }
@@ -288,7 +332,7 @@ impl Bench<'_> {
             }
             _ => offences(self.by, self.allowed, &seen[0])
                 .iter()
-                .any(|offence| Some(offence.key()) == shows.key),
+                .any(|offence| shows.key.as_ref().is_none_or(|key| offence.key() == *key)),
         })
     }
 }
@@ -314,7 +358,7 @@ impl Shows {
     /// Some classes take dozens of loads, or loads that run into a limit, for each candidate.
     fn affordable(&self, budget: Budget) -> Budget {
         let most = match self.class {
-            Class::NoWitness => 150,
+            Class::NoWitness => 100,
             _ if self.facet == Some(Facet::Limit) => 30,
             _ => budget.tests,
         };

@@ -77,13 +77,20 @@ pub fn harms(effect: &Effect) -> bool {
 /// What the pure Python unpickler calls itself to read lines, in every pickle alike.
 const READING: [&str; 3] = ["_io.BytesIO.read", "_io.BytesIO.readline", "builtins.bytes.decode"];
 
-/// Whether the touch is the unpickler's own work rather than the pickle's. A pickle cannot bring
-/// these about itself without first asking for a type of the same name.
+/// Modules of exceptions that unpicklers raise of their own accord.
+const RAISING: [&str; 3] = ["_pickle", "pickle", "builtins"];
+
+/// Whether the touch is the unpickler's own work rather than the pickle's: reading a line,
+/// making the exception that it raises. A pickle cannot bring these about itself without first
+/// asking for a type of the same name.
 pub fn is_machinery(engine: Engine, touched: &Touched) -> bool {
-    engine == Engine::Py
-        && touched.kind == TouchKind::Call
-        && touched.by.is_none()
-        && READING.contains(&touched.name.as_str())
+    if touched.kind != TouchKind::Call || touched.by.is_some() {
+        return false;
+    }
+    let raises = touched.name.rsplit_once('.').is_some_and(|(module, name)| {
+        RAISING.contains(&module) && (name.ends_with("Error") || name == "StopIteration")
+    });
+    raises || engine == Engine::Py && READING.contains(&touched.name.as_str())
 }
 
 /// A value's description without addresses (`at 0x7f…`).

@@ -89,6 +89,23 @@ pub fn asked(program: &Program, run: &Run, step: &Step) -> Option<String> {
     }
 }
 
+/// Module and name that a step asks for, if they are known.
+pub fn module_and_name(program: &Program, run: &Run, step: &Step) -> Option<(String, String)> {
+    if let Argument::Name { module, name } = program.codes[step.index].view().argument {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        return Some((text(module), text(name)));
+    }
+    match step.took.as_slice() {
+        &[module, name] if step.opcode == Opcode::StackGlobal => {
+            match (&run.values[module].kind, &run.values[name].kind) {
+                (Kind::Text(module), Kind::Text(name)) => Some((module.clone(), name.clone())),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// Whether the opcode asks for a global.
 pub fn names(opcode: Opcode) -> bool {
     matches!(

@@ -22,7 +22,7 @@ mod testing;
 
 pub use bench::{Bench, Checked, Load, Traced, Witness, other_modes};
 pub use bucket::{bucket, features, rough_key};
-pub use canonicalise::{canonicalise, is_whole};
+pub use canonicalise::{Target, canonicalise, is_whole};
 pub use class::{Class, Hunt};
 pub use compare::{Discrepancy, Sighting, compare, offences};
 pub use explain::{Explanation, Line, explain};

@@ -54,7 +54,7 @@ fn dropping_a_memoize_renames_later_entries() {
 
 #[test]
 fn frames_shrink_with_what_they_hold() {
-    let bytes = b"\x95\x0a\0\0\0\0\0\0\0K\x01K\x02K\x03000N.";
+    let bytes = b"\x95\x0b\0\0\0\0\0\0\0K\x01K\x02K\x03000N.";
     let framed = |bytes: &[u8]| {
         let program = Program::parse(bytes);
         let [frame, rest @ ..] = program.codes.as_slice() else { return false };
