@@ -110,9 +110,12 @@ fn show(out: &mut Output, format: Format, source: &Source, policy: &Policy) -> R
 }
 
 fn text(out: &mut Output, line: &Annotated) -> Result<()> {
-    let code = format!("{} {}", line.opcode, brief(&line.argument, SHOWN));
-    let stack = brief(&line.stack, SHOWN);
-    out.line(format_args!("{DIM}{:>6}{DIM:#}  {code:<40} {DIM}{stack}{DIM:#}", line.offset))?;
+    let mut code = format!("{} {}", line.opcode, brief(&line.argument, SHOWN));
+    code.truncate(code.trim_end().len());
+    if !line.stack.is_empty() {
+        code = format!("{code:<40} {DIM}{}{DIM:#}", brief(&line.stack, SHOWN));
+    }
+    out.line(format_args!("{DIM}{:>6}{DIM:#}  {code}", line.offset))?;
     for fact in &line.facts {
         out.line(format_args!("        {DOUBT}→ {}{DOUBT:#}", brief(fact, usize::MAX)))?;
     }

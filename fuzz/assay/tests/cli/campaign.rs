@@ -6,7 +6,7 @@ use crate::check::scanner;
 use crate::{Place, Ran, has_fields};
 
 /// Pickles: enough for the flaws looked for here, quickly done.
-const EXECS: &str = "20000";
+const EXECS: &str = "5000";
 
 fn campaign(place: &Place, out: &str, more: &[&str]) -> Ran {
     let args =

@@ -18,12 +18,11 @@ fn doctor_says_what_is_there_and_what_is_missing() {
 }
 
 #[test]
-fn doctor_exits_with_2_where_there_is_no_interpreter() {
-    let place = Place::new(&[]);
-    let nowhere = place.path().join("nowhere");
-    let mut command = place.command(&["trace", "x.pkl", "--python", "/bin/true"]);
-    let output = command.env("PATH", &nowhere).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+fn what_is_no_interpreter_is_refused() {
+    let place = Place::new(&[("x.pkl", b"N.")]);
+    let ran = place.run(&["trace", "x.pkl", "--python", "/bin/true"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("/bin/true: expected a CPython"), "{}", ran.stderr);
 }
 
 #[test]

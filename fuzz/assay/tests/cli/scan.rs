@@ -12,22 +12,23 @@ fn exits_with_0_only_if_all_are_safe() {
 
 #[test]
 fn a_line_of_json_for_each_pickle() {
-    let place = Place::new(&[("two.pkl", &[ORDERED, SYSTEM].concat())]);
-    let ran = place.run(&["scan", "--format", "json", "two.pkl"]);
+    let two = [b"N.", SYSTEM].concat();
+    let place = Place::new(&[("one.pkl", ORDERED), ("two.pkl", &two)]);
+    let ran = place.run(&["scan", "--format", "json", "one.pkl", "two.pkl"]);
     let lines = ran.json();
-    assert_eq!((ran.code, lines.len()), (1, 2));
+    assert_eq!((ran.code, lines.len()), (1, 3));
     for line in &lines {
         has_fields(line, &["path", "member", "offset", "length", "protocol", "verdict", "policy"]);
         has_fields(line, &["reasons", "globals", "calls", "malformed"]);
-        assert_eq!(line["path"], "two.pkl");
         assert_eq!(line["policy"], serde_json::json!(["stdlib"]));
     }
     assert_eq!(lines[0]["verdict"], "safe");
     assert_eq!(lines[0]["calls"], serde_json::json!(["collections.OrderedDict"]));
-    assert_eq!(lines[1]["verdict"], "dangerous");
-    assert_eq!(lines[1]["offset"], ORDERED.len());
-    assert_eq!(lines[1]["length"], SYSTEM.len());
-    let reason = &lines[1]["reasons"][0];
+    assert_eq!((&lines[1]["path"], &lines[1]["verdict"]), (&"two.pkl".into(), &"safe".into()));
+    assert_eq!(lines[2]["verdict"], "dangerous");
+    assert_eq!(lines[2]["offset"], 2);
+    assert_eq!(lines[2]["length"], SYSTEM.len());
+    let reason = &lines[2]["reasons"][0];
     has_fields(reason, &["rule", "severity", "offset", "opcode", "global", "message"]);
     assert_eq!(reason["global"], "os.system");
 }
