@@ -137,6 +137,17 @@ fn recognise(bytes: &[u8]) -> Option<&'static str> {
 /// Opcodes read before a member that is neither framed nor declared is taken for a pickle.
 const MAX_PROBE: usize = 1 << 16;
 
+/// Opcodes that ask for a global, or call.
+const ASKS: [Opcode; 7] = [
+    Opcode::Global,
+    Opcode::Inst,
+    Opcode::StackGlobal,
+    Opcode::Ext1,
+    Opcode::Ext2,
+    Opcode::Ext4,
+    Opcode::Reduce,
+];
+
 /// Whether a member of an archive is to be judged as a pickle: it declares a protocol, or reads
 /// as opcodes to a STOP, or asks for a global on the way to a fault.
 fn is_pickle(bytes: &[u8]) -> bool {
@@ -150,7 +161,7 @@ fn is_pickle(bytes: &[u8]) -> bool {
         match reader.read() {
             Ok(instruction) if instruction.opcode == Opcode::Stop => return opcodes > 0,
             Ok(instruction) => {
-                names |= matches!(instruction.opcode, Opcode::Global | Opcode::Inst);
+                names |= ASKS.contains(&instruction.opcode);
             }
             Err(_) => return names,
         }

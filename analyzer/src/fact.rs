@@ -33,7 +33,12 @@ pub(crate) enum Fact {
         state: Value,
     },
     /// APPEND, APPENDS on something that is not a list.
-    Append(Value),
+    Append {
+        /// What is extended.
+        target: Value,
+        /// Whether by atoms only.
+        atoms: bool,
+    },
     /// SETITEM, SETITEMS on something that is not a dict.
     SetItem(Value),
     /// ADDITEMS on something that is not a set.

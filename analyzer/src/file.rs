@@ -43,10 +43,14 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
     }
     items.extend(contents.damage.into_iter().map(|damage| damaged(damage, bytes.len())));
     if let Some(format) = contents.format {
-        // What `pickle.load` of the file itself would reach counts as well, if it is harmful.
+        // What `pickle.load` of the file itself would ask for counts as well: a tar's first bytes
+        // are a name of anyone's choice.
         let raw = analyze(bytes, policy);
-        let harmful = raw.pickles.into_iter().filter(|pickle| pickle.verdict == Verdict::Dangerous);
-        items.extend(harmful.map(|pickle| FileItem { member: None, loader: None, pickle }));
+        let asking = raw.pickles.into_iter().filter(|pickle| {
+            let names = pickle.reasons.iter().any(|reason| reason.global.is_some());
+            pickle.verdict == Verdict::Dangerous || names || !pickle.globals.is_empty()
+        });
+        items.extend(asking.map(|pickle| FileItem { member: None, loader: None, pickle }));
         if items.is_empty() {
             let pickle = PickleAnalysis { length: bytes.len(), ..PickleAnalysis::default() };
             items.push(FileItem { member: None, loader: Some(format), pickle });

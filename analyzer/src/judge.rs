@@ -7,7 +7,7 @@ pub(crate) use report::Judge;
 
 use crate::fact::Fact;
 use crate::machine::{Alive, GlobalId, Machine, Value};
-use crate::policy::{Contract, Kind, Pattern, Returns, Signature};
+use crate::policy::{Append, Contract, Kind, Pattern, Returns, Signature};
 use crate::verdict::Severity;
 
 impl<'p> Machine<'p, '_> {
@@ -30,8 +30,12 @@ impl<'p> Machine<'p, '_> {
             Fact::Call { callee, args } => self.judge_call(callee, args),
             Fact::New { class, args, keywords } => self.judge_new(class, args, keywords),
             Fact::Build { target, state } => self.judge_build(target, state),
-            Fact::Append(target) => {
-                self.judge_method(target, "append", |contract| contract.append);
+            Fact::Append { target, atoms } => {
+                let allowed = match atoms {
+                    true => |contract: &Contract| contract.append != Append::No,
+                    false => |contract: &Contract| contract.append == Append::Any,
+                };
+                self.judge_method(target, "append", allowed);
                 target
             }
             Fact::SetItem(target) => {
@@ -85,7 +89,7 @@ impl<'p> Machine<'p, '_> {
     /// The contract of the class of an instance.
     fn class_of(&self, value: Value) -> Option<&'p Contract> {
         match value {
-            Value::Instance(id) => self.globals.get(id).contract,
+            Value::Instance(id) => self.globals.get(self.heap.class(id)).contract,
             _ => None,
         }
     }
@@ -98,6 +102,7 @@ impl<'p> Machine<'p, '_> {
         let global = self.globals.get(id);
         let (name, blind) = (global.name.clone(), global.blind);
         let (allowed, denied) = (global.contract.is_some(), global.denied);
+        let everywhere = global.contract.is_some_and(|contract| contract.everywhere);
         self.judge.resolved(id, &name);
         if blind {
             return Value::Global(id);
@@ -114,6 +119,8 @@ impl<'p> Machine<'p, '_> {
         } else if !allowed {
             let message = format!("asks for `{name}`, which the policy does not allow");
             self.warn("unlisted-global", Some(name), &message);
+        } else if !everywhere {
+            self.judge.may_stop(Alive::NONE);
         }
         Value::Global(id)
     }
@@ -193,14 +200,15 @@ impl<'p> Machine<'p, '_> {
     }
 
     fn returned(&mut self, contract: &'p Contract, id: GlobalId, args: &[Value]) -> Value {
+        let depth = self.heap.deepest(args).saturating_add(1);
+        self.check_depth(depth);
         match &contract.returns {
-            Returns::Instance => Value::Instance(id),
+            Returns::Instance => self.heap.new_instance(id, depth),
             Returns::InstanceOfArgument(index) => {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);
-                let made =
-                    self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
+                let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
                 match class {
-                    Value::Global(class) if made => Value::Instance(class),
+                    Value::Global(class) if made => self.heap.new_instance(class, depth),
                     _ => {
                         let message = format!(
                             "makes an instance of {}, which the policy does not allow",
@@ -212,7 +220,7 @@ impl<'p> Machine<'p, '_> {
                 }
             }
             Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
-                Some(class) => Value::Instance(class),
+                Some(class) => self.heap.new_instance(class, depth),
                 None => Value::Allowed,
             },
             Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
@@ -222,7 +230,7 @@ impl<'p> Machine<'p, '_> {
             Returns::Pattern(pattern) => match pattern {
                 Pattern::Bytes => Value::SomeBytes,
                 Pattern::ByteArray => Value::ByteArray,
-                Pattern::List => Value::List,
+                Pattern::List => Value::Allowed,
                 Pattern::Set => Value::Set,
                 Pattern::FrozenSet => Value::FrozenSet,
                 Pattern::Int => Value::BigInt,
@@ -267,7 +275,7 @@ impl<'p> Machine<'p, '_> {
 
     fn judge_hash(&mut self, value: Value) {
         let harmless = match value {
-            // A class whose instances can't be hashed raises in every engine.
+            // Where instances can't be hashed (`hash = false`), every engine raises.
             Value::Instance(_) => self.class_of(value).is_some(),
             Value::Allowed => true,
             _ => false,
@@ -281,7 +289,8 @@ impl<'p> Machine<'p, '_> {
 
     fn global_name(&self, value: Value) -> Option<String> {
         match value {
-            Value::Global(id) | Value::Instance(id) => Some(self.globals.get(id).name.clone()),
+            Value::Global(id) => Some(self.globals.get(id).name.clone()),
+            Value::Instance(id) => Some(self.globals.get(self.heap.class(id)).name.clone()),
             _ => None,
         }
     }

@@ -34,7 +34,8 @@ mod verdict;
 pub use annotate::{Annotated, annotate};
 pub use file::{FileAnalysis, FileItem, analyze_file};
 pub use policy::{
-    Contract, Denied, Kind, Pattern, Policy, PolicyError, Renames, Returns, Signature,
+    Append, Contents, Contract, Denied, Kind, Pattern, Policy, PolicyError, Renames, Returns,
+    Signature,
 };
 pub use rules::{RULES, Rule, rule};
 pub use sarif::sarif;

@@ -13,7 +13,7 @@ mod value;
 
 pub(crate) use alive::Alive;
 pub(crate) use globals::Globals;
-pub(crate) use heap::{Heap, Keys};
+pub(crate) use heap::{Heap, Traits};
 pub(crate) use memo::Memo;
 pub(crate) use value::{GlobalId, Value};
 
@@ -56,6 +56,8 @@ pub(crate) struct Machine<'p, 'a> {
     pub(crate) globals: Globals<'p>,
     protocol: u8,
     frame_end: Option<usize>,
+    /// Instances that were put into instances: a chain of them is freed by recursion.
+    nested: u32,
     pub(crate) judge: Judge,
 }
 
@@ -72,6 +74,7 @@ impl<'p, 'a> Machine<'p, 'a> {
             globals: Globals::default(),
             protocol: 0,
             frame_end: None,
+            nested: 0,
             judge: Judge::default(),
         }
     }

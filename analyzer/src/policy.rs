@@ -12,11 +12,11 @@ mod pattern;
 mod touch;
 mod weaken;
 
-pub use contract::{Contract, Kind, Returns};
+pub use contract::{Append, Contract, Kind, Returns};
 pub use deny::Denied;
 pub use load::PolicyError;
 pub use names::Renames;
-pub use pattern::{Pattern, Signature};
+pub use pattern::{Contents, Pattern, Signature};
 
 use std::collections::HashMap;
 use std::sync::Arc;

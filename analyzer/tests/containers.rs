@@ -86,11 +86,32 @@ fn compressed_streams_and_nested_containers() {
 fn only_object_arrays_hold_pickles() {
     assert_eq!(judge(&npy("'<f8'", &[0; 8])).verdict, Verdict::Safe);
     assert_eq!(judge(&npy("'|O'", DATA)).verdict, Verdict::Safe);
+    for descr in ["'object'", r"'|\x4f'", "[('f', 'object')]", "[('f', '|O')]"] {
+        assert_ne!(judge(&npy(descr, ATTACK)).verdict, Verdict::Safe, "{descr}");
+    }
     let file = judge(&npy("'|O'", ATTACK));
     assert_eq!(file.verdict, Verdict::Dangerous);
     assert_eq!(file.items[0].loader, Some("numpy.load"));
     assert!(file.items[0].pickle.offset > 10);
     assert_ne!(judge(b"\x93NUMPY\x01\x00\xff\xff{}").verdict, Verdict::Safe);
+}
+
+#[test]
+fn a_tar_that_is_a_pickle_too_is_judged_as_both() {
+    let mut header = tar::Header::new_ustar();
+    let name = b"cstring\ncapwords\n0cos\nsystem\n(S'true'\ntR.";
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name);
+    header.set_size(0);
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.resize(512 * 3, 0);
+    assert_ne!(judge(&bytes).verdict, Verdict::Safe);
+}
+
+#[test]
+fn members_that_ask_for_globals_are_judged_though_cut() {
+    let file = judge(&zip(&[("notes", b"Vos\nVsystem\n\x93(S'true'\ntR\xff")]));
+    assert_ne!(file.verdict, Verdict::Safe);
 }
 
 #[test]

@@ -152,10 +152,19 @@ pub fn float_line(text: &[u8]) -> Result<Option<Ambiguity>, ErrorKind> {
             None => Err(ErrorKind::NotANumber),
         };
     }
-    // `float()` also takes spaces, underscores and any case of `infinity`; C stops at a NUL.
+    // `float()` also takes spaces, underscores between digits and any case of `infinity`; C stops
+    // at a NUL.
     let upto_nul = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    let loose: Vec<u8> = trim_spaces(upto_nul).iter().copied().filter(|&b| b != b'_').collect();
-    match parse(&loose) {
+    let loose = trim_spaces(upto_nul);
+    let between = |at: usize| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        digit(at.checked_sub(1).and_then(|at| loose.get(at))) && digit(loose.get(at + 1))
+    };
+    if (0..loose.len()).any(|at| loose[at] == b'_' && !between(at)) {
+        return Err(ErrorKind::NotANumber);
+    }
+    let digits: Vec<u8> = loose.iter().copied().filter(|&b| b != b'_').collect();
+    match parse(&digits) {
         Some(_) => Ok(Some(Ambiguity::Float)),
         None => Err(ErrorKind::NotANumber),
     }
@@ -334,7 +343,9 @@ mod tests {
         for text in ["1e400", " 1.5", "1_0.0", "Infinity", "1.5\0x"] {
             assert_eq!(float_line(text.as_bytes()), Ok(Some(Ambiguity::Float)), "{text}");
         }
-        assert_eq!(float_line(b"abc"), Err(ErrorKind::NotANumber));
+        for text in ["abc", "_1", "1_", "1__0", "1_.0"] {
+            assert_eq!(float_line(text.as_bytes()), Err(ErrorKind::NotANumber), "{text}");
+        }
     }
 
     #[test]

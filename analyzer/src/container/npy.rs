@@ -24,9 +24,7 @@ pub(super) fn unpack<'a>(
         unpacker.damage(member, "the npy header can't be read");
         return;
     };
-    // `numpy.lib.format.read_array`: `dtype.hasobject` decides; only a type that is spelled with
-    // an `O` holds objects. A field's name may hold one too: then a stream is judged for nothing.
-    if !text.contains(&b'O') {
+    if !may_hold_objects(text) {
         return;
     }
     let bytes = match bytes {
@@ -39,4 +37,25 @@ pub(super) fn unpack<'a>(
         offset: start,
         bytes,
     });
+}
+
+/// The keys of a header, its booleans, and the units of times.
+const KNOWN: [&[u8]; 19] = [
+    b"descr", b"fortran", b"order", b"shape", b"True", b"False", b"Y", b"M", b"W", b"D", b"h",
+    b"m", b"s", b"ms", b"us", b"ns", b"ps", b"fs", b"as",
+];
+
+/// Whether the header may name a type that holds objects: then `numpy.load` unpickles what
+/// follows (`numpy.lib.format.read_array`). The header is a Python literal; only words that are
+/// plainly the keys of the header, its two booleans or types without objects say no. The names of
+/// fields in structured types say yes: then a stream is judged for nothing.
+fn may_hold_objects(header: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || *byte == b'\\';
+    let mut words = header.split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
+    words.any(|word| {
+        let number = word.iter().all(u8::is_ascii_digit);
+        let plain = matches!(word, [b'b' | b'i' | b'u' | b'f' | b'c' | b'S' | b'a' | b'U' | b'V' | b'm' | b'M' | b'?', size @ ..]
+            if size.iter().all(u8::is_ascii_digit));
+        !(KNOWN.contains(&word) || number || plain)
+    })
 }

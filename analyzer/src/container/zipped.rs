@@ -23,10 +23,12 @@ pub(super) fn unpack(
             return;
         }
     };
-    let is_torch = archive
+    // `torch.save` puts everything into one folder, its pickle as `data.pkl`.
+    let torch = archive
         .file_names()
         .flatten()
-        .any(|name| name.ends_with("/data.pkl") || name == "data.pkl");
+        .find_map(|name| Some(name.strip_suffix("data.pkl")?.to_owned()))
+        .filter(|folder| folder.is_empty() || folder.ends_with('/'));
     let mut known = Vec::new();
     let mut names = Vec::new();
     for index in 0..archive.len() {
@@ -51,12 +53,11 @@ pub(super) fn unpack(
             unpacker
                 .damage(Some(&path), "the name occurs twice: readers differ in which they take");
         }
-        // A file of torch keeps tensors' bytes beside its one pickle.
-        if is_torch && name.contains("/data/") {
-            continue;
-        }
-        let loader = match name.rsplit('/').next() {
-            Some("data.pkl" | "constants.pkl") if is_torch => Some("torch.load"),
+        let in_torch = torch.as_deref().and_then(|folder| name.strip_prefix(folder));
+        let loader = match in_torch {
+            // The bytes of tensors.
+            Some(name) if name.starts_with("data/") => continue,
+            Some("data.pkl" | "constants.pkl") => Some("torch.load"),
             _ => None,
         };
         names.push(name);

@@ -3,8 +3,8 @@
 use assay_pickle::quote_bytes;
 
 use crate::fact::Fact;
-use crate::machine::{Keys, Machine, Value};
-use crate::policy::{Kind, Pattern, Signature};
+use crate::machine::{Machine, Traits, Value};
+use crate::policy::{Contents, Kind, Pattern, Signature};
 
 /// Bytes of a constant that are shown.
 const SHOWN: usize = 80;
@@ -21,7 +21,7 @@ impl Machine<'_, '_> {
     /// Whether the value conforms to the pattern.
     pub(super) fn matches(&self, pattern: &Pattern, value: Value) -> bool {
         match pattern {
-            Pattern::Any => !self.holds_unknown(value),
+            Pattern::Any => value != Value::Buffer && !self.holds_unknown(value),
             Pattern::None => value == Value::None,
             Pattern::Bool => matches!(value, Value::Bool(_)),
             Pattern::Int => matches!(value, Value::Int(_) | Value::BigInt | Value::Bool(_)),
@@ -50,11 +50,24 @@ impl Machine<'_, '_> {
             }
             Pattern::ByteArray => value == Value::ByteArray,
             Pattern::Buffer => value == Value::Buffer,
-            Pattern::List => value == Value::List,
-            Pattern::Dict => matches!(value, Value::Dict(_)),
-            Pattern::Attributes => {
-                matches!(value, Value::Dict(id) if self.heap.keys(id) == Keys::Attributes)
+            Pattern::List => matches!(value, Value::List(_)),
+            Pattern::ListOf(contents) => {
+                matches!(value, Value::List(id) if self.heap.traits(id).has(traits(*contents)))
             }
+            Pattern::Dict => matches!(value, Value::Dict(_)),
+            Pattern::Attributes(contents) => {
+                let wanted = traits(*contents);
+                matches!(value, Value::Dict(id) if self.heap.traits(id).has(Traits::ATTRIBUTES)
+                    && self.heap.traits(id).has(wanted))
+            }
+            Pattern::Attribute(name) => match value {
+                Value::Dict(id) => self.heap.keys(id).is_some_and(|keys| {
+                    keys.iter().all(|key| {
+                        self.text_of(Value::Str(*key)).is_some_and(|key| *key == *name.as_bytes())
+                    })
+                }),
+                _ => false,
+            },
             Pattern::Set => value == Value::Set,
             Pattern::FrozenSet => value == Value::FrozenSet,
             Pattern::Tuple => matches!(value, Value::Tuple(_)) && !self.holds_unknown(value),
@@ -72,7 +85,8 @@ impl Machine<'_, '_> {
             },
             Pattern::Instance => matches!(value, Value::Instance(_)),
             Pattern::InstanceOf(key) => {
-                matches!(value, Value::Instance(id) if self.globals.get(id).key == *key)
+                matches!(value, Value::Instance(id)
+                    if self.globals.get(self.heap.class(id)).key == *key)
             }
             Pattern::GlobalIs(key) => {
                 matches!(value, Value::Global(id) if self.globals.get(id).key == *key)
@@ -114,7 +128,7 @@ impl Machine<'_, '_> {
             Value::SomeBytes => "bytes".to_owned(),
             Value::ByteArray => "bytearray".to_owned(),
             Value::Buffer => "buffer".to_owned(),
-            Value::List => "list".to_owned(),
+            Value::List(_) => "list".to_owned(),
             Value::Dict(_) => "dict".to_owned(),
             Value::Set => "set".to_owned(),
             Value::FrozenSet => "frozenset".to_owned(),
@@ -123,7 +137,7 @@ impl Machine<'_, '_> {
                 _ => "tuple".to_owned(),
             },
             Value::Global(id) => self.globals.get(id).name.clone(),
-            Value::Instance(id) => format!("<{}>", self.globals.get(id).name),
+            Value::Instance(id) => format!("<{}>", self.globals.get(self.heap.class(id)).name),
         }
     }
 
@@ -153,7 +167,7 @@ impl Machine<'_, '_> {
             Fact::Build { target, state } => {
                 format!("setstate {} {}", self.describe(*target), self.describe(*state))
             }
-            Fact::Append(target) => format!("append to {}", self.describe(*target)),
+            Fact::Append { target, .. } => format!("append to {}", self.describe(*target)),
             Fact::SetItem(target) => format!("set items of {}", self.describe(*target)),
             Fact::Add(target) => format!("add to {}", self.describe(*target)),
             Fact::Hash(value) => format!("hash {}", self.describe(*value)),
@@ -164,30 +178,52 @@ impl Machine<'_, '_> {
     }
 }
 
-/// Whether `re` compiles the expression without a warning: no set within a set or set operators
-/// to come (FutureWarning), no inline flags after the start (DeprecationWarning). More are
-/// refused than need be.
+fn traits(contents: Contents) -> Traits {
+    match contents {
+        Contents::Any => Traits::ATTRIBUTES,
+        Contents::Atoms => Traits::ATOMS,
+        Contents::Pairs => Traits::PAIRS,
+        Contents::NoArgs => Traits::NO_ARGS,
+    }
+}
+
+/// Whether `re` compiles the expression without a warning, on any supported CPython
+/// (`Lib/re/_parser.py`): FutureWarning for a set within a set and for set operators to come;
+/// DeprecationWarning for inline flags after the start, and for group names and references that
+/// are not ASCII identifiers or digits. More are refused than need be.
 fn compiles_quietly(expression: &[u8]) -> bool {
     let mut in_set = false;
     let mut escaped = false;
-    let has = |pair: &[u8]| expression.windows(2).any(|window| window == pair);
-    if [b"--", b"&&", b"~~", b"||"].iter().any(|operator| has(*operator)) {
-        return false;
-    }
-    if expression.windows(3).skip(1).any(|w| w[..2] == *b"(?" && w[2].is_ascii_lowercase()) {
-        return false;
-    }
-    for byte in expression {
+    for (at, byte) in expression.iter().enumerate() {
+        let rest = &expression[at..];
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'[' if in_set => return false,
             b'[' => in_set = true,
             b']' => in_set = false,
+            b'-' | b'&' | b'~' | b'|' if in_set && rest.get(1) == Some(byte) => return false,
+            b'(' if !in_set && !is_quiet_group(rest, at == 0) => return false,
             _ => {}
         }
     }
     true
+}
+
+/// Whether a group that starts so is spelled in a way that never warns.
+fn is_quiet_group(group: &[u8], first: bool) -> bool {
+    let word = |text: &[u8], close: u8| {
+        let end = text.iter().position(|byte| *byte == close).unwrap_or(0);
+        end > 0 && text[..end].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    match group {
+        [b'(', b'?', b':' | b'=' | b'!' | b'<', ..] => true,
+        [b'(', b'?', b'P', b'<', name @ ..] => word(name, b'>'),
+        [b'(', b'?', b'P', b'=', name @ ..] => word(name, b')'),
+        [b'(', b'?', b'(', name @ ..] => word(name, b')'),
+        [b'(', b'?', flag, ..] => first && flag.is_ascii_lowercase(),
+        _ => true,
+    }
 }
 
 #[cfg(test)]
@@ -196,10 +232,14 @@ mod tests {
 
     #[test]
     fn only_expressions_without_warnings() {
-        for quiet in [r"\w+", r"(?u)\b\w\w+\b", "[a-z]*", r"\[\[", "(?:a|b)"] {
+        for quiet in
+            [r"\w+", r"(?u)\b\w\w+\b", "[a-z]*", r"\[\[", "(?:a|b)", "a--b", "(?P<n>a)(?(n)b|c)"]
+        {
             assert!(compiles_quietly(quiet.as_bytes()), "{quiet}");
         }
-        for loud in ["[[a]", "[a--b]", "a(?i)b", "[a&&b]", "[x[y]"] {
+        for loud in
+            ["[[a]", "[a--b]", "a(?i)b", "[a&&b]", "[x[y]", "a(?L)", "(a)(?( 1)b)", "(?P<\u{e9}>a)"]
+        {
             assert!(!compiles_quietly(loud.as_bytes()), "{loud}");
         }
     }

@@ -86,15 +86,17 @@ fn look_up<'p>(policy: &'p Policy, module: &[u8], name: &[u8], era: Era) -> Glob
     let renamed = if era == Era::Renamed { policy.renames().renamed(module, name) } else { None };
     let (new_module, new_name) = renamed.unwrap_or((module, name));
     let entry = policy.entry(new_module, new_name);
-    // With `fix_imports` off the old spelling itself is asked for: it must not be denied either.
+    // With `fix_imports` off the old spelling itself is asked for: it must not be denied either,
+    // though only what the default mode asks for is proof of danger.
     let as_spelled = policy.entry(module, name);
     // Below protocol 4 a dot is part of an attribute's name, which no module has.
     let dotted_without_walk = era != Era::Dotted && name.contains('.');
+    let denied = entry.denied.filter(|_| !dotted_without_walk);
     Global {
         name: format!("{new_module}.{new_name}"),
         key: format!("{new_module}:{new_name}"),
         contract: entry.contract.filter(|_| !dotted_without_walk && as_spelled.denied.is_none()),
-        denied: entry.denied.or(as_spelled.denied).map(|denied| denied.does.as_str()),
+        denied: denied.map(|denied| denied.does.as_str()),
         blind: policy.is_blind_to(module) || policy.is_blind_to(new_module),
     }
 }

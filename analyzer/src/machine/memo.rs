@@ -11,6 +11,8 @@ const SLACK: u64 = 1 << 20;
 pub(crate) struct Memo {
     entries: Vec<Option<Value>>,
     used: usize,
+    /// Whether something was stored at an index that is not kept track of.
+    lost: bool,
 }
 
 impl Memo {
@@ -25,6 +27,16 @@ impl Memo {
         }
         self.used += usize::from(self.entries[index].replace(value).is_none());
         true
+    }
+
+    /// Notes that something was stored nobody knows where: from now on any entry may be it.
+    pub(crate) fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// Whether entries may be other than they seem.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Stores a value at the number of entries in use, as MEMOIZE does.

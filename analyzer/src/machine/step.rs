@@ -2,18 +2,19 @@
 
 use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
 
-use super::{Alive, Fault, Flow, Keys, Machine, Value};
+use super::{Alive, Fault, Flow, Machine, Value};
 use crate::fact::Fact;
 
-/// Nesting of tuples beyond which hashing one may exhaust CPython's C stack: a tuple nested
+/// Nesting beyond which hashing or freeing a value may exhaust CPython's C stack: a tuple nested
 /// 300,000 deep as a dict key segfaults; CPython's own recursion limit is 1,000.
-const MAX_HASH_DEPTH: u32 = 500;
+const MAX_DEPTH: u32 = 500;
 
-/// A name that unpickling itself looks up on an instance, or that the interpreter does: an
-/// attribute so called could bring control back to the pickle.
-fn is_hook(name: &[u8]) -> bool {
-    matches!(name, b"append" | b"extend" | b"add") || name.starts_with(b"__")
-}
+/// Values that hashing one tuple may look at: a tuple that holds another twice, and so on, makes
+/// a pickle of a hundred bytes hash for ever.
+const MAX_HASH_WEIGHT: u32 = 1 << 20;
+
+/// Instances put into instances of the kind that CPython frees by recursion.
+const MAX_NESTED: u32 = 10_000;
 
 impl Machine<'_, '_> {
     /// Runs one opcode.
@@ -85,10 +86,15 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 self.push_tuple(&items);
             }
-            Opcode::EmptyList => self.stack.push(Value::List),
+            Opcode::EmptyList => {
+                let list = self.heap.new_list();
+                self.stack.push(list);
+            }
             Opcode::List => {
-                self.pop_slice()?;
-                self.stack.push(Value::List);
+                let items = self.pop_slice()?;
+                let list = self.heap.new_list();
+                self.append(list, &items);
+                self.stack.push(list);
             }
             Opcode::EmptySet => self.stack.push(Value::Set),
             Opcode::FrozenSet => {
@@ -108,17 +114,14 @@ impl Machine<'_, '_> {
             }
 
             Opcode::Append => {
-                self.pop()?;
+                let item = self.pop()?;
                 let target = self.top()?;
-                self.append(target);
+                self.append(target, &[item]);
             }
             Opcode::Appends => {
                 let items = self.pop_slice()?;
                 let target = self.top()?;
-                // Of nothing, C makes nothing, while Python still calls `extend`.
-                if !items.is_empty() || target != Value::List {
-                    self.append(target);
-                }
+                self.append(target, &items);
             }
             Opcode::SetItem => {
                 let value = self.pop()?;
@@ -157,6 +160,9 @@ impl Machine<'_, '_> {
             Opcode::Put | Opcode::BinPut | Opcode::LongBinPut => self.put(&instruction.argument)?,
             Opcode::Memoize => {
                 let value = self.top()?;
+                if self.memo.is_lost() {
+                    self.judge.may_stop(Alive::NONE);
+                }
                 self.memo.memoize(value);
                 if let Some(kept) = &mut self.kept {
                     kept.memoize(value);
@@ -236,9 +242,9 @@ impl Machine<'_, '_> {
     fn doubt_argument(&mut self, ambiguity: Ambiguity) {
         let alive = match ambiguity {
             Ambiguity::Numeral | Ambiguity::Length => Alive::C,
-            Ambiguity::Float | Ambiguity::EmptyName => Alive::PY,
+            Ambiguity::EmptyName => Alive::PY,
             Ambiguity::Escape | Ambiguity::ControlCharacter => Alive::BOTH,
-            Ambiguity::Digits => Alive::NONE,
+            Ambiguity::Digits | Ambiguity::Float => Alive::NONE,
         };
         self.judge.doubt("ambiguous-argument", ambiguity.message(), alive);
     }
@@ -264,7 +270,9 @@ impl Machine<'_, '_> {
         }
         let left = (self.input.len() - instruction.end()) as u64;
         let Argument::UInt(length) = instruction.argument else { return };
-        if length > left {
+        if length > i64::MAX as u64 {
+            self.judge.doubt("frame", "the frame's length is beyond any input", Alive::NONE);
+        } else if length > left {
             self.judge.doubt("frame", "the frame is longer than the input: C raises", Alive::PY);
         }
         self.frame_end = Some(instruction.end() + length.min(left) as usize);
@@ -292,9 +300,40 @@ impl Machine<'_, '_> {
         }
     }
 
-    fn append(&mut self, target: Value) {
-        if target != Value::List {
-            self.fact(Fact::Append(target));
+    fn append(&mut self, target: Value, items: &[Value]) {
+        if let Value::List(list) = target {
+            for item in items {
+                self.heap.add(list, *item);
+            }
+            return;
+        }
+        // Of nothing C makes nothing, while Python still calls `extend`.
+        let atoms = items.iter().all(|item| item.is_atom());
+        self.fact(Fact::Append { target, atoms });
+        self.hold(target, items);
+    }
+
+    /// Notes that an instance now holds these.
+    fn hold(&mut self, target: Value, items: &[Value]) {
+        let Value::Instance(instance) = target else { return };
+        let depth = self.heap.deepest(items);
+        self.heap.deepen(instance, depth);
+        self.check_depth(depth);
+        if items.iter().any(|item| matches!(item, Value::Instance(_))) {
+            self.nested += 1;
+            if self.nested == MAX_NESTED {
+                let message =
+                    "instances within instances: freeing a long chain may crash the interpreter";
+                self.judge.doubt("nesting", message, Alive::NONE);
+            }
+        }
+    }
+
+    /// Doubts values so deep that using or freeing them may exhaust the C stack.
+    pub(crate) fn check_depth(&mut self, depth: u32) {
+        if depth > MAX_DEPTH {
+            let message = "values nested this deep may crash the interpreter";
+            self.judge.doubt("nesting", message, Alive::NONE);
         }
     }
 
@@ -303,19 +342,17 @@ impl Machine<'_, '_> {
             return Err("an odd number of items for a dict".into());
         }
         if let Value::Dict(dict) = target {
-            for key in items.iter().step_by(2) {
-                let plain = matches!(key, Value::Str(_) | Value::Str8(_))
-                    && self.text_of(*key).is_some_and(|name| !is_hook(&name));
-                if !plain && self.heap.keys(dict) == Keys::Attributes {
-                    self.heap.taint_keys(dict);
-                }
-                self.hash(*key);
+            for pair in items.chunks_exact(2) {
+                let text = self.text_of(pair[0]);
+                self.heap.add_key(dict, pair[0], text.as_deref());
+                self.heap.add(dict, pair[1]);
             }
         } else {
             self.fact(Fact::SetItem(target));
-            for key in items.iter().step_by(2) {
-                self.hash(*key);
-            }
+            self.hold(target, items);
+        }
+        for key in items.iter().step_by(2) {
+            self.hash(*key);
         }
         Ok(())
     }
@@ -339,22 +376,21 @@ impl Machine<'_, '_> {
             | Value::SomeBytes
             | Value::FrozenSet
             | Value::Global(_) => {}
-            Value::Tuple(_) if self.heap.depth(value) > MAX_HASH_DEPTH => {
-                let message = "hashing tuples nested this deep may crash the interpreter";
+            Value::Tuple(id) if self.heap.mark_hashed(id) => {}
+            Value::Tuple(id)
+                if self.heap.depth(value) > MAX_DEPTH || self.heap.weight(id) > MAX_HASH_WEIGHT =>
+            {
+                let message = "hashing tuples nested so may crash or hang the interpreter";
                 self.judge.doubt("nesting", message, Alive::NONE);
             }
             Value::Tuple(id) => {
                 // Members may be unhashable: then every engine raises.
                 self.judge.may_stop(Alive::NONE);
                 for member in self.heap.tuple(id).to_vec() {
-                    if matches!(member, Value::Unknown | Value::Allowed | Value::Buffer) {
-                        self.fact(Fact::Hash(member));
-                    } else if let Value::Instance(_) | Value::Tuple(_) = member {
-                        self.hash(member);
-                    }
+                    self.hash(member);
                 }
             }
-            Value::List | Value::Dict(_) | Value::Set | Value::ByteArray => {
+            Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray => {
                 self.judge.may_stop(Alive::NONE);
             }
             Value::Unknown | Value::Allowed | Value::Buffer | Value::Instance(_) => {
@@ -377,7 +413,10 @@ impl Machine<'_, '_> {
     }
 
     fn get(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
-        let Some(index) = self.memo_index(argument)? else {
+        let index = self.memo_index(argument)?.filter(|_| !self.memo.is_lost());
+        let Some(index) = index else {
+            let message = "which memo entry is fetched is not known";
+            self.judge.doubt("memo-index", message, Alive::NONE);
             self.stack.push(Value::Unknown);
             return Ok(());
         };
@@ -404,12 +443,19 @@ impl Machine<'_, '_> {
 
     fn put(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
         let value = self.top()?;
-        let Some(index) = self.memo_index(argument)? else { return Ok(()) };
+        let Some(index) = self.memo_index(argument)? else {
+            // Only Python stores that far, and MEMOIZE then counts one more.
+            self.memo.lose();
+            let message = "a memo index out of proportion, or not read alike by all";
+            self.judge.doubt("memo-index", message, Alive::PY);
+            return Ok(());
+        };
         let fits = self.memo.put(index, value);
         if let Some(kept) = &mut self.kept {
             kept.put(index, value);
         }
         if !fits {
+            self.memo.lose();
             let message = format!("memo index {index} is out of proportion: C allocates up to it");
             self.judge.doubt("memo-index", message, Alive::PY);
         }

@@ -30,7 +30,8 @@ pub(crate) enum Value {
     ByteArray,
     /// An out-of-band buffer.
     Buffer,
-    List,
+    /// A `list`, by its entry in the heap.
+    List(u32),
     /// A `dict`, by its entry in the heap.
     Dict(u32),
     Set,
@@ -39,6 +40,24 @@ pub(crate) enum Value {
     Tuple(u32),
     /// A global.
     Global(GlobalId),
-    /// An instance of an allowed class.
-    Instance(GlobalId),
+    /// An instance of an allowed class, by its entry in the heap.
+    Instance(u32),
+}
+
+impl Value {
+    /// Whether it holds no other object and runs no code of anyone when used.
+    pub(crate) fn is_atom(self) -> bool {
+        matches!(
+            self,
+            Self::None
+                | Self::Bool(_)
+                | Self::Int(_)
+                | Self::BigInt
+                | Self::Float
+                | Self::Str(_)
+                | Self::Str8(_)
+                | Self::Bytes(_)
+                | Self::SomeBytes
+        )
+    }
 }

@@ -31,6 +31,19 @@ pub enum Returns {
     Global(String),
 }
 
+/// With what APPEND and APPENDS may extend an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Append {
+    /// Not at all.
+    #[default]
+    No,
+    /// `None`, numbers, text and bytes.
+    Atoms,
+    /// Anything.
+    Any,
+}
+
 /// How a global may be used. What is not said is not allowed.
 #[derive(Clone, Debug)]
 pub struct Contract {
@@ -45,8 +58,8 @@ pub struct Contract {
     pub new: Vec<Signature>,
     /// The states with which BUILD may restore an instance.
     pub build: Vec<Pattern>,
-    /// Whether APPEND and APPENDS may extend an instance.
-    pub append: bool,
+    /// With what APPEND and APPENDS may extend an instance.
+    pub append: Append,
     /// Whether SETITEM and SETITEMS may set items of an instance.
     pub setitem: bool,
     /// Whether ADDITEMS may add to an instance.
@@ -55,6 +68,9 @@ pub struct Contract {
     pub hash: bool,
     /// Whether a call that conforms never raises.
     pub total: bool,
+    /// Whether every supported CPython has the global. One that none has stands for a type
+    /// without a name.
+    pub everywhere: bool,
     /// What a call returns.
     pub returns: Returns,
     /// Modules beside their own whose code a conforming use may run.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::Policy;
-use super::contract::{Contract, Kind, Returns};
+use super::contract::{Append, Contract, Kind, Returns};
 use super::deny::{Denied, DenyList};
 use super::names::Renames;
 use super::pattern::{Pattern, Signature};
@@ -70,7 +70,7 @@ struct Row {
     #[serde(default)]
     build: Vec<String>,
     #[serde(default)]
-    append: bool,
+    append: Append,
     #[serde(default)]
     setitem: bool,
     #[serde(default)]
@@ -79,6 +79,8 @@ struct Row {
     hash: bool,
     #[serde(default)]
     total: bool,
+    #[serde(default = "yes")]
+    everywhere: bool,
     returns: Option<String>,
     #[serde(default)]
     helpers: Vec<String>,
@@ -127,6 +129,7 @@ impl Row {
             add: self.add,
             hash: self.hash,
             total: self.total,
+            everywhere: self.everywhere,
             returns,
             helpers: self.helpers,
             also: self.also,

@@ -3,7 +3,8 @@
 //! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a
 //! list of alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string
 //! literal, a range of integers (`0..255`), a tuple of patterns in parentheses, or an instance
-//! (`<datetime:timezone>`) or global (`=builtins:object`). `?` after a pattern makes it and what
+//! (`<datetime:timezone>`) or global (`=builtins:object`). `list#atoms`, `list#pairs`,
+//! `attributes#atoms`, `attribute:data` say what a container holds. `?` after a pattern makes it and what
 //! follows optional; `*` after the last lets it repeat.
 
 use std::fmt;
@@ -42,10 +43,15 @@ pub enum Pattern {
     Buffer,
     /// A `list`.
     List,
+    /// A `list` of such contents.
+    ListOf(Contents),
     /// A `dict`.
     Dict,
-    /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls.
-    Attributes,
+    /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls,
+    /// with such values.
+    Attributes(Contents),
+    /// A `dict` with no key but that `str`.
+    Attribute(String),
     /// A `set`.
     Set,
     /// A `frozenset`.
@@ -64,6 +70,19 @@ pub enum Pattern {
     GlobalIs(String),
     /// One of these.
     AnyOf(Vec<Pattern>),
+}
+
+/// A condition on what a container holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// Anything.
+    Any,
+    /// `None`, numbers, text and bytes.
+    Atoms,
+    /// Tuples and lists.
+    Pairs,
+    /// Anything, but not under the key `args`.
+    NoArgs,
 }
 
 /// Conditions on a list of arguments.
@@ -192,6 +211,9 @@ impl<'t> Parser<'t> {
             let bound = |text: &str| text.parse().map_err(|_| self.expected("a range of integers"));
             return Ok(Pattern::IntIn(bound(low)?, bound(high)?));
         }
+        if let Some(name) = word.strip_prefix("attribute:") {
+            return Ok(Pattern::Attribute(name.to_owned()));
+        }
         if let Some(length) = word.strip_prefix("bytes#") {
             let length = length.parse().map_err(|_| self.expected("a length after `bytes#`"))?;
             return Ok(Pattern::BytesOfLength(length));
@@ -209,8 +231,12 @@ impl<'t> Parser<'t> {
             "bytearray" => Pattern::ByteArray,
             "buffer" => Pattern::Buffer,
             "list" => Pattern::List,
+            "list#atoms" => Pattern::ListOf(Contents::Atoms),
+            "list#pairs" => Pattern::ListOf(Contents::Pairs),
             "dict" => Pattern::Dict,
-            "attributes" => Pattern::Attributes,
+            "attributes" => Pattern::Attributes(Contents::Any),
+            "attributes#atoms" => Pattern::Attributes(Contents::Atoms),
+            "attributes#noargs" => Pattern::Attributes(Contents::NoArgs),
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
             "tuple" => Pattern::Tuple,
@@ -278,7 +304,13 @@ impl fmt::Display for Pattern {
             Self::Buffer => f.write_str("buffer"),
             Self::List => f.write_str("list"),
             Self::Dict => f.write_str("dict"),
-            Self::Attributes => f.write_str("dict of attributes"),
+            Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
+            Self::ListOf(_) => f.write_str("list of plain values"),
+            Self::Attributes(Contents::Atoms) => {
+                f.write_str("dict of attributes with plain values")
+            }
+            Self::Attributes(_) => f.write_str("dict of attributes"),
+            Self::Attribute(name) => write!(f, "dict with the one key '{name}'"),
             Self::Set => f.write_str("set"),
             Self::FrozenSet => f.write_str("frozenset"),
             Self::Tuple => f.write_str("tuple"),

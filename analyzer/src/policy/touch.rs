@@ -51,7 +51,6 @@ impl Policy {
     pub fn allows_call(&self, name: &str) -> bool {
         let by_contract = self.any_spelling(name).and_then(|entry| entry.contract);
         by_contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
-            || self.contracts().any(|contract| contract.is_also(name))
     }
 
     /// Whether a pickle may cause the module to be imported.
@@ -82,8 +81,10 @@ impl Policy {
         if self.denied(callee) {
             return false;
         }
-        // Instances of allowed classes may be hashed, compared and iterated by anyone.
-        if self.allows_method(callee) {
+        // Instances of allowed classes may be hashed, compared and iterated by anyone: these are
+        // the special methods, which no attribute of an instance can stand in for.
+        let special = callee.rsplit('.').next().is_some_and(|method| method.starts_with("__"));
+        if special && self.allows_method(callee) {
             return true;
         }
         let within = |module: &str| {
