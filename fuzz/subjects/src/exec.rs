@@ -39,7 +39,8 @@ impl ExecSubject {
             },
         };
         if let Err(trouble) = process.ask(pickles, self.timeout, judgements) {
-            tracing::warn!(analyser = self.words[0], "{trouble}; restarting it");
+            // The judgement says it as well: who asks has it, and need not be told twice.
+            tracing::info!(analyser = self.words[0], "{trouble}; restarting it");
             judgements.push(Judgement::crash(trouble));
             self.process = None;
         }
