@@ -228,7 +228,10 @@ impl<'p> Machine<'p, '_> {
                 None => Value::Allowed,
             },
             Returns::Pattern(pattern) => match pattern {
-                Pattern::Bytes => Value::SomeBytes,
+                Pattern::Bytes => match args {
+                    [Value::Str(text), Value::Str(_)] => Value::Encoded(*text),
+                    _ => Value::SomeBytes,
+                },
                 Pattern::ByteArray => Value::ByteArray,
                 Pattern::List => Value::Allowed,
                 Pattern::Set => Value::Set,

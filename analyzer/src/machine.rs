@@ -140,8 +140,11 @@ impl<'p, 'a> Machine<'p, 'a> {
         }
     }
 
-    /// The bytes of a constant `bytes` or 8-bit string.
+    /// The bytes of a constant `bytes` or 8-bit string, or of an encoded ASCII `str`.
     pub(crate) fn bytes_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
+        if let Value::Encoded(offset) = value {
+            return self.text_of(Value::Str(offset)).filter(|text| text.is_ascii());
+        }
         let (Value::Bytes(offset) | Value::Str8(offset)) = value else { return None };
         match self.constant(offset)?.argument {
             Argument::Bytes(data) | Argument::String8(data) => Some(Cow::Borrowed(data)),

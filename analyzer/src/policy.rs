@@ -32,6 +32,8 @@ pub struct Policy {
     renames: Arc<Renames>,
     /// Modules whose code any allowed callable may run.
     common_helpers: Vec<String>,
+    /// Callables that the unpickler calls on its own account.
+    machinery: Vec<String>,
     /// Modules of which every global passes: only ever set by `weakened`.
     blind_to: Vec<String>,
 }

@@ -185,7 +185,7 @@ def objects():
     yield "simplenamespace", "stdlib", types.SimpleNamespace(a=1, b=[2])
     for code in "bBhHiIlLqQfd":
         yield "array-" + (code if code.islower() else "u" + code.lower()), "stdlib", array.array(code, [1, 2])
-    yield "array-text", "stdlib", array.array("u", "text")
+    yield "array-text", "other", array.array("u", "text")
     yield "struct-time", "stdlib", time.struct_time((2024, 2, 29, 1, 2, 3, 3, 60, 0))
     yield "exceptions", "stdlib", [ValueError("a", 1), KeyError("k"), StopIteration(3)]
     yield "oserror", "stdlib", [OSError(2, "no such file", "name"), FileNotFoundError(2, "x")]

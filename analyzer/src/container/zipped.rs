@@ -55,8 +55,14 @@ pub(super) fn unpack(
         }
         let in_torch = torch.as_deref().and_then(|folder| name.strip_prefix(folder));
         let loader = match in_torch {
-            // The bytes of tensors.
-            Some(name) if name.starts_with("data/") => continue,
+            // The bytes of tensors, numbered.
+            Some(name)
+                if name
+                    .strip_prefix("data/")
+                    .is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit())) =>
+            {
+                continue;
+            }
             Some("data.pkl" | "constants.pkl") => Some("torch.load"),
             _ => None,
         };

@@ -44,7 +44,9 @@ impl Machine<'_, '_> {
                 constant.is_some_and(|text| compiles_quietly(&text))
             }
             Pattern::Str8 => matches!(value, Value::Str8(_)),
-            Pattern::Bytes => matches!(value, Value::Bytes(_) | Value::SomeBytes),
+            Pattern::Bytes => {
+                matches!(value, Value::Bytes(_) | Value::SomeBytes | Value::Encoded(_))
+            }
             Pattern::BytesOfLength(length) => {
                 self.bytes_of(value).is_some_and(|bytes| bytes.len() == *length)
             }
@@ -120,7 +122,7 @@ impl Machine<'_, '_> {
                 Some(text) => quote_bytes(&text, SHOWN),
                 None => "str".to_owned(),
             },
-            Value::Str8(_) | Value::Bytes(_) => match self.bytes_of(value) {
+            Value::Str8(_) | Value::Bytes(_) | Value::Encoded(_) => match self.bytes_of(value) {
                 Some(bytes) if matches!(value, Value::Str8(_)) => quote_bytes(&bytes, SHOWN),
                 Some(bytes) => format!("b{}", quote_bytes(&bytes, SHOWN)),
                 None => "bytes".to_owned(),

@@ -374,6 +374,7 @@ impl Machine<'_, '_> {
             | Value::Str8(_)
             | Value::Bytes(_)
             | Value::SomeBytes
+            | Value::Encoded(_)
             | Value::FrozenSet
             | Value::Global(_) => {}
             Value::Tuple(id) if self.heap.mark_hashed(id) => {}

@@ -27,6 +27,8 @@ pub(crate) enum Value {
     Bytes(u32),
     /// `bytes` that a call returned.
     SomeBytes,
+    /// `bytes` that a call made of the constant `str` at that offset.
+    Encoded(u32),
     ByteArray,
     /// An out-of-band buffer.
     Buffer,
@@ -58,6 +60,7 @@ impl Value {
                 | Self::Str8(_)
                 | Self::Bytes(_)
                 | Self::SomeBytes
+                | Self::Encoded(_)
         )
     }
 }

@@ -54,6 +54,8 @@ struct File {
     #[serde(default)]
     helpers: Vec<String>,
     #[serde(default)]
+    machinery: Vec<String>,
+    #[serde(default)]
     contract: Vec<Row>,
 }
 
@@ -190,6 +192,7 @@ impl Policy {
             deny: Arc::new(DenyList::new(deny.deny)),
             renames: Arc::new(renames),
             common_helpers: Vec::new(),
+            machinery: Vec::new(),
             blind_to: Vec::new(),
         };
         let mut pending: Vec<String> = policy.names.iter().rev().cloned().collect();
@@ -208,6 +211,7 @@ impl Policy {
 
     fn add(&mut self, name: &str, file: File) -> Result<(), PolicyError> {
         self.common_helpers.extend(file.helpers);
+        self.machinery.extend(file.machinery);
         for row in file.contract {
             let contract = row
                 .contract()

@@ -3,7 +3,7 @@
 //! Names are dotted, `module.qualname`, as CPython's objects name themselves; where the module
 //! ends and the name begins is found by trying.
 
-use super::{Contract, Denied, Entry, Kind, Policy};
+use super::{Contract, Denied, Entry, Kind, Policy, Returns};
 
 /// Every way to split a dotted name into module and name, longest module first.
 fn splits(name: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -50,7 +50,10 @@ impl Policy {
     /// Whether the unpickler itself may call the callable of that name.
     pub fn allows_call(&self, name: &str) -> bool {
         let by_contract = self.any_spelling(name).and_then(|entry| entry.contract);
-        by_contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
+        let contract =
+            by_contract.or_else(|| self.contracts().find(|contract| contract.is_also(name)));
+        contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
+            || self.machinery.iter().any(|own| own == name)
     }
 
     /// Whether a pickle may cause the module to be imported.
@@ -85,6 +88,12 @@ impl Policy {
         // the special methods, which no attribute of an instance can stand in for.
         let special = callee.rsplit('.').next().is_some_and(|method| method.starts_with("__"));
         if special && self.allows_method(callee) {
+            return true;
+        }
+        // `copyreg._reconstructor` makes instances of the class it is given.
+        let maker = contract
+            .is_some_and(|contract| matches!(contract.returns, Returns::InstanceOfArgument(_)));
+        if maker && self.allows_call(callee) {
             return true;
         }
         let within = |module: &str| {

@@ -98,27 +98,29 @@ fn direct(touched: &Touched, allowed: &dyn Permissions) -> bool {
 }
 
 fn in_turn(seen: &Observation, i: usize, allowed: &dyn Permissions) -> bool {
+    let touched = &seen.touched[i];
     let mut at = i;
+    // Whoever called, directly or further up, was allowed, or this touch would be tainted: it
+    // may use what its own contract trusts.
     while let Some(up) = parent(seen, at) {
+        let caller = &seen.touched[up];
         // The import system runs a module: what the module does is the module's own.
-        if seen.touched[up].kind == TouchKind::Import {
+        if caller.kind == TouchKind::Import {
+            return true;
+        }
+        // Asking for an allowed global imports its module and whatever that needs.
+        if (caller.kind, touched.kind) == (TouchKind::Resolve, TouchKind::Import) {
+            return true;
+        }
+        let root = class_of(&caller.name);
+        if allowed.trusts_in_turn(root, &touched.name)
+            || allowed.trusts_in_turn(root, class_of(&touched.name))
+        {
             return true;
         }
         at = up;
     }
-    let root = &seen.touched[at];
-    let touched = &seen.touched[i];
-    match (root.kind, touched.kind) {
-        // Asking for an allowed global imports its module and whatever that needs.
-        (TouchKind::Resolve, TouchKind::Import) => true,
-        // What the pickle could have called itself is no more than it may.
-        (_, TouchKind::Call) if callable(&touched.name, allowed) => true,
-        _ => {
-            let root = class_of(&root.name);
-            allowed.trusts_in_turn(root, &touched.name)
-                || allowed.trusts_in_turn(root, class_of(&touched.name))
-        }
-    }
+    false
 }
 
 /// A class is called through its constructors; the policy knows it by its own name.
