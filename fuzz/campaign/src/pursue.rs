@@ -15,7 +15,17 @@ use crate::known::Advice;
 use crate::worker::{Batch, Done, Event, Worker, suspicion};
 
 /// How often the predicate of the minimiser may be asked in a campaign: a second or so.
-const BUDGET: Budget = Budget { tests: 1_000 };
+const BUDGET: Budget = Budget { tests: 700 };
+
+/// Share of the time in which anything may be pursued that is not grave.
+const MINOR_SHARE: f64 = 0.1;
+
+/// Share of the time in which anything grave may be pursued; beyond it only the first of each
+/// rough key.
+const GRAVE_SHARE: f64 = 0.3;
+
+/// Share of the time that pursuing may take at all: more pickles find more than more witnesses.
+const FIRSTS_SHARE: f64 = 0.5;
 
 /// The weakened analyser passed a pickle that seems to be not allowed: if that holds by every
 /// rule that a finding must hold by, the planted hole is found.
@@ -134,10 +144,10 @@ pub fn follow(
     let shared = worker.shared;
     let name = worker.tested[at].name.clone();
     let key = format!("{name}|{key}");
-    let busy = worker.pursues_too_much(grave);
-    if busy && !grave {
+    if worker.pursues_more_than(if grave { FIRSTS_SHARE } else { MINOR_SHARE }) {
         return Ok(());
     }
+    let busy = worker.pursues_more_than(GRAVE_SHARE);
     match shared.known().advise(&key, busy) {
         Advice::Follow => {}
         Advice::Count(bucket) => {

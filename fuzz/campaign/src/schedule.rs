@@ -105,9 +105,11 @@ impl Quota {
     /// Learns from a batch. Old batches fade.
     pub fn learn(&mut self, rest: Duration, full: Duration, loads: usize) {
         let fade = |old: f64, new: f64| old * 0.9 + new * 0.1;
-        self.rest = fade(self.rest, rest.as_secs_f64());
+        self.rest = fade(self.rest, rest.as_secs_f64().min(self.rest * 2.0));
         if loads > 0 {
-            self.load = fade(self.load, full.as_secs_f64() / loads as f64).max(1e-5);
+            // The first load on an interpreter starts a worker, which says nothing about loads.
+            let load = (full.as_secs_f64() / loads as f64).min(self.load * 2.0);
+            self.load = fade(self.load, load).max(1e-5);
         }
     }
 }

@@ -6,18 +6,23 @@
 use std::path::PathBuf;
 
 use arbitrary::Unstructured;
-use assay_generator::{Config, Generator, Profile, gadget_pickle, generate_seeded, mutate};
+use assay_generator::{
+    Config, Generator, Profile, SafeGlobal, gadget_pickle, generate_seeded, mutate,
+};
+
+use assay_pickle::{Opcode, Program, Writer};
 
 use crate::pool::Pool;
 use crate::random::Random;
 use crate::{Error, Result, files};
 
 /// How a pickle comes about, with weights; those of a hunt for divergences beside.
-const MIX: [(Origin, usize, usize); 6] = [
+const MIX: [(Origin, usize, usize); 7] = [
     (Origin::Generated(Profile::Mixed), 62, 22),
     (Origin::Generated(Profile::Attack), 10, 5),
     (Origin::Generated(Profile::Data), 6, 8),
     (Origin::Generated(Profile::Divergent), 4, 40),
+    (Origin::Shadowed, 2, 0),
     (Origin::MutatedInteresting, 12, 18),
     (Origin::MutatedSeed, 6, 7),
 ];
@@ -25,6 +30,8 @@ const MIX: [(Origin, usize, usize); 6] = [
 #[derive(Clone, Copy)]
 enum Origin {
     Generated(Profile),
+    /// An attack whose names are followed by those of something benign, dropped again.
+    Shadowed,
     MutatedInteresting,
     MutatedSeed,
 }
@@ -54,14 +61,10 @@ pub struct Source {
     divergence: bool,
 }
 
-/// Everything given: seeds, regressions, gadgets and the files of the corpus directories.
+/// Everything given: the files of the corpus directories first, then seeds, regressions and
+/// gadgets.
 pub fn given(corpus: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
-    let mut out: Vec<Vec<u8>> =
-        assay_corpus::seeds().iter().map(|seed| seed.bytes.to_vec()).collect();
-    out.extend(assay_corpus::regressions().iter().map(|regression| regression.bytes.to_vec()));
-    for gadget in assay_corpus::gadgets() {
-        out.extend(PROTOCOLS.map(|protocol| gadget_pickle(gadget, protocol)));
-    }
+    let mut out = Vec::new();
     for path in files::walk(corpus)? {
         let extension = path.extension().and_then(|extension| extension.to_str());
         if extension.is_some_and(|extension| NO_PICKLES.contains(&extension)) {
@@ -71,6 +74,11 @@ pub fn given(corpus: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
         if size <= LONGEST_SEED {
             out.push(std::fs::read(&path).map_err(Error::file(&path))?);
         }
+    }
+    out.extend(assay_corpus::seeds().iter().map(|seed| seed.bytes.to_vec()));
+    out.extend(assay_corpus::regressions().iter().map(|regression| regression.bytes.to_vec()));
+    for gadget in assay_corpus::gadgets() {
+        out.extend(PROTOCOLS.map(|protocol| gadget_pickle(gadget, protocol)));
     }
     out.retain(|bytes| !bytes.is_empty() && bytes.len() as u64 <= LONGEST_SEED);
     Ok(out)
@@ -118,6 +126,12 @@ impl Source {
         };
         match self.origin(random) {
             Origin::Generated(profile) => self.generate(profile, stream, index),
+            Origin::Shadowed => {
+                let attack = self.generate(Profile::Attack, stream, index);
+                let benign = SafeGlobal::all();
+                let name = &benign[random.below(benign.len())].global;
+                shadowed(&attack, &name.module, &name.name)
+            }
             Origin::MutatedInteresting => match pool.pick(random) {
                 Some(base) => mutated(base, random),
                 None => self.generate(Profile::Mixed, stream, index),
@@ -155,6 +169,26 @@ impl Source {
         }
         out
     }
+}
+
+/// The program with a benign name pushed and dropped before each name taken from the stack: who
+/// looks for names among the literals before finds the benign one. Frames go: they would be
+/// wrong.
+fn shadowed(pickle: &[u8], module: &str, name: &str) -> Vec<u8> {
+    let program = Program::parse(pickle);
+    let mut writer = Writer::new();
+    for code in &program.codes {
+        match code.opcode() {
+            Opcode::Frame => continue,
+            Opcode::StackGlobal => {
+                writer.str(module, 4).str(name, 4).op(Opcode::Pop).op(Opcode::Pop);
+            }
+            _ => {}
+        }
+        writer.raw(code.bytes());
+    }
+    writer.raw(&program.tail);
+    writer.take()
 }
 
 #[cfg(test)]

@@ -30,12 +30,6 @@ pub const BATCH: usize = 256;
 /// Every so many batches one is judged by the weakened analyser, until its hole is found.
 const CONTROL_EVERY: u64 = 32;
 
-/// Share of the time that may go into pursuing discrepancies that are not grave.
-const PURSUIT_SHARE: f64 = 0.15;
-
-/// Share of the time that may go into pursuing those that are.
-const GRAVE_SHARE: f64 = 0.35;
-
 /// What is being followed down when the time is up may go on for so long: an unfinished witness
 /// would be put down to a cause of its own.
 const GRACE: Duration = Duration::from_secs(5);
@@ -209,9 +203,8 @@ impl<'s, 'c> Worker<'s, 'c> {
         })
     }
 
-    /// Whether pursuing has had its share of the time.
-    pub(crate) fn pursues_too_much(&self, grave: bool) -> bool {
-        let share = if grave { GRAVE_SHARE } else { PURSUIT_SHARE };
+    /// Whether pursuing has had this share of the time.
+    pub(crate) fn pursues_more_than(&self, share: f64) -> bool {
         self.pursuing.as_secs_f64() > 1.0 + share * self.shared.began.elapsed().as_secs_f64()
     }
 
@@ -351,7 +344,11 @@ impl<'s, 'c> Worker<'s, 'c> {
                 .any(|judgements| is_suspicious(&judgements[i], &batch.denied[i]))
             {
                 suspicious.push(i);
-            } else if batch.judgements.iter().any(|judgements| safe_with_call(&judgements[i])) {
+            } else if batch
+                .judgements
+                .iter()
+                .any(|judgements| worth_loading(&judgements[i], &batch.denied[i]))
+            {
                 calling.push(i);
             }
         }
@@ -415,6 +412,12 @@ impl<'s, 'c> Worker<'s, 'c> {
 /// Whether the analyser passed a pickle of which it saw that it calls something.
 pub(crate) fn safe_with_call(judgement: &Judgement) -> bool {
     judgement.verdict == Judged::Safe && judgement.calls
+}
+
+/// Whether loading the pickle for real may refute the analyser: it passed it, and something is
+/// called. Not every analyser says what it saw; then what was asked for must do.
+fn worth_loading(judgement: &Judgement, seen: &DenyObservation) -> bool {
+    safe_with_call(judgement) || judgement.verdict == Judged::Safe && !seen.resolved.is_empty()
 }
 
 /// Whether the analyser passed a pickle that asks for something not allowed.

@@ -28,6 +28,10 @@ pub trait Witness {
         run: Run,
         pickles: &[&[u8]],
     ) -> assay_oracle::Result<Vec<Observation>>;
+
+    /// Whether the pickle asks for anything beyond what the deny tier allows: a quick no spares
+    /// a load. May say yes where it does not know.
+    fn asks(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<bool>;
 }
 
 impl Witness for Oracle {
@@ -42,6 +46,13 @@ impl Witness for Oracle {
         pickles: &[&[u8]],
     ) -> assay_oracle::Result<Vec<Observation>> {
         self.full_batch(python, run, pickles)
+    }
+
+    fn asks(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<bool> {
+        let seen = self.deny(load.python, load.run, &[pickle])?.remove(0);
+        Ok(!matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
+            || seen.persistent > 0
+            || seen.resolved.iter().any(|asked| !asked.allowed))
     }
 }
 
@@ -100,6 +111,16 @@ pub struct Traced {
     /// without need, and so the bucket of another cause.
     pub complete: bool,
 }
+
+/// Callables whose call with an empty `str` is felt outside: of one an analyser may know, of
+/// another not.
+const FELT: [(&str, &str); 5] = [
+    ("os", "system"),
+    ("subprocess", "call"),
+    ("builtins", "exec"),
+    ("ctypes", "CDLL"),
+    ("os", "remove"),
+];
 
 /// Modes other than the default, each in one respect.
 pub fn other_modes() -> [Mode; 5] {
@@ -219,8 +240,9 @@ impl Bench<'_> {
         if !self.holds(pickle, &shows)? {
             return Ok(None);
         }
+        shows.must_ask = class == Class::Unsound && self.witness.asks(shows.loads[0], pickle)?;
         let budget = shows.affordable(budget);
-        let target = self.target(pickle, discrepancy);
+        let targets = self.targets(pickle, discrepancy);
         let mut interesting = |candidate: &[u8]| {
             trouble.is_none()
                 && !over()
@@ -231,7 +253,7 @@ impl Bench<'_> {
         };
         let reduced = match class {
             Class::Unsound | Class::NoWitness => {
-                canonicalise(pickle, target.as_ref(), &mut interesting, budget)
+                canonicalise(pickle, &targets, &mut interesting, budget)
             }
             _ => minimise(pickle, &mut interesting, budget),
         };
@@ -256,8 +278,13 @@ impl Bench<'_> {
     /// What must hold of a candidate for it to show the same discrepancy.
     fn shows(&self, checked: &Checked, discrepancy: &Discrepancy) -> Option<Shows> {
         let first = discrepancy.observation;
-        let mut shows =
-            Shows { class: discrepancy.class, loads: Vec::new(), key: None, facet: None };
+        let mut shows = Shows {
+            class: discrepancy.class,
+            loads: Vec::new(),
+            key: None,
+            facet: None,
+            must_ask: false,
+        };
         match discrepancy.class {
             Class::AnalyzerCrash | Class::NoWitness => {}
             Class::InterpreterCrash => shows.loads.push(checked.loads[first?]),
@@ -286,25 +313,30 @@ impl Bench<'_> {
         }
     }
 
-    /// The global by which the same could be shown in the plainest way.
-    fn target(&self, pickle: &[u8], discrepancy: &Discrepancy) -> Option<Target> {
+    /// Globals by which the same could be shown in the plainest way.
+    fn targets(&self, pickle: &[u8], discrepancy: &Discrepancy) -> Vec<Target> {
         if discrepancy.class != Class::Unsound {
-            return None;
+            return Vec::new();
         }
         if self.by == JudgeBy::Effects {
-            // Its effect is seen before anything is run, and nothing is run in the end.
-            return Some(Target { module: "os".into(), name: "system".into(), call: true });
-        }
-        let first = discrepancy.touched.first()?;
-        if first.kind != TouchKind::Resolve {
-            return None;
+            let target = |(module, name): (&str, &str)| Target {
+                module: module.to_owned(),
+                name: name.to_owned(),
+                call: true,
+            };
+            return FELT.map(target).to_vec();
         }
         let program = Program::parse(pickle);
         let run = machine::run(&program.codes);
-        let step = fault::of_touch(&program, &run, first)?;
-        let (module, name) = fault::module_and_name(&program, &run, step)?;
+        let asked = discrepancy.touched.first().filter(|first| first.kind == TouchKind::Resolve);
+        let name = asked
+            .and_then(|first| fault::of_touch(&program, &run, first))
+            .and_then(|step| fault::module_and_name(&program, &run, step));
         let plain = |text: &str| !text.is_empty() && !text.contains('\n');
-        (plain(&module) && plain(&name)).then_some(Target { module, name, call: false })
+        name.filter(|(module, name)| plain(module) && plain(name))
+            .map(|(module, name)| Target { module, name, call: false })
+            .into_iter()
+            .collect()
     }
 
     fn holds(&mut self, candidate: &[u8], shows: &Shows) -> assay_oracle::Result<bool> {
@@ -320,6 +352,9 @@ impl Bench<'_> {
                 return Ok(!self.has_witness(candidate, 1)?);
             }
             _ => {}
+        }
+        if shows.must_ask && !self.witness.asks(shows.loads[0], candidate)? {
+            return Ok(false);
         }
         let mut seen = Vec::new();
         for load in &shows.loads {
@@ -344,6 +379,8 @@ struct Shows {
     loads: Vec<Load>,
     key: Option<(u8, String)>,
     facet: Option<Facet>,
+    /// Whether it cannot show in a pickle that asks for nothing beyond what is allowed.
+    must_ask: bool,
 }
 
 impl Shows {

@@ -12,18 +12,18 @@ use crate::minimise::{Budget, Minimised, minimise};
 
 /// Minimises and canonicalises in turn until neither gets further. The budget is for all of it.
 ///
-/// `target` is a global that shows the same if asked for, or called; with it a shortcut is tried:
-/// the plainest pickle that does so, in the place, by the opcodes and with the ending of `bytes`.
+/// `targets` are globals that may show the same if asked for, or called; with them a shortcut is
+/// tried: the plainest pickle that does so, in the place, by the opcodes and with the ending of
+/// `bytes`.
 pub fn canonicalise(
     bytes: &[u8],
-    target: Option<&Target>,
+    targets: &[Target],
     interesting: &mut dyn FnMut(&[u8]) -> bool,
     budget: Budget,
 ) -> Minimised {
     let mut tests = 0;
     let mut best = bytes.to_vec();
-    let shortcuts = target.map(|target| target.witnesses(&Program::parse(bytes)));
-    for candidate in shortcuts.unwrap_or_default() {
+    for candidate in witnesses(targets, &Program::parse(bytes)) {
         tests += 1;
         if interesting(&candidate) {
             best = candidate;
@@ -81,30 +81,31 @@ pub struct Target {
     pub call: bool,
 }
 
-impl Target {
-    /// Pickles that do nothing but reach the target, plainest first. Only peculiarities of
-    /// `like` are used, lest one hole be taken for another.
-    fn witnesses(&self, like: &Program) -> Vec<Vec<u8>> {
-        let run = machine::run(&like.codes);
-        let broken = !like.tail.is_empty() || run.fault.is_some() || !run.stopped;
-        let uses = |opcode: Opcode| like.codes.iter().any(|code| code.opcode() == opcode);
-        let mut forms = vec![self.form(Opcode::Global)];
-        for opcode in [Opcode::StackGlobal, Opcode::Inst, Opcode::Obj] {
-            if uses(opcode) {
-                forms.push(self.form(opcode));
+/// Pickles that do nothing but reach a target, plainest first. Only peculiarities of `like` are
+/// used, lest one hole be taken for another.
+fn witnesses(targets: &[Target], like: &Program) -> Vec<Vec<u8>> {
+    let run = machine::run(&like.codes);
+    let broken = !like.tail.is_empty() || run.fault.is_some() || !run.stopped;
+    let uses = |opcode: Opcode| like.codes.iter().any(|code| code.opcode() == opcode);
+    let places: &[&[u8]] = if run.pickles > 1 { &[b"", b"N."] } else { &[b""] };
+    let ends: &[&[u8]] = if broken { &[b".", b""] } else { &[b"."] };
+    let mut out = Vec::new();
+    for place in places {
+        for end in ends {
+            for opcode in [Opcode::Global, Opcode::StackGlobal, Opcode::Inst, Opcode::Obj] {
+                if opcode != Opcode::Global && !uses(opcode) {
+                    continue;
+                }
+                out.extend(
+                    targets.iter().map(|target| [place, &*target.form(opcode), end].concat()),
+                );
             }
         }
-        let mut out = Vec::new();
-        let places: &[&[u8]] = if run.pickles > 1 { &[b"", b"N."] } else { &[b""] };
-        let ends: &[&[u8]] = if broken { &[b".", b""] } else { &[b"."] };
-        for place in places {
-            for end in ends {
-                out.extend(forms.iter().map(|form| [place, form.as_slice(), end].concat()));
-            }
-        }
-        out
     }
+    out
+}
 
+impl Target {
     /// The opcodes that name the target by this one, and call it if that is wanted.
     fn form(&self, opcode: Opcode) -> Vec<u8> {
         let mut writer = Writer::new();
@@ -284,9 +285,10 @@ mod tests {
 
     fn plain(bytes: &[u8], mut interesting: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
         assert!(interesting(bytes));
-        let out = canonicalise(bytes, None, &mut interesting, Budget::default());
+        let out = canonicalise(bytes, &[], &mut interesting, Budget::default());
         let target = Target { module: "os".into(), name: "system".into(), call: false };
-        let quick = canonicalise(bytes, Some(&target), &mut interesting, Budget::default());
+        let quick =
+            canonicalise(bytes, std::slice::from_ref(&target), &mut interesting, Budget::default());
         assert_eq!(out.bytes, quick.bytes);
         assert!(quick.tests < 120, "{}", quick.tests);
         assert!(out.complete && interesting(&out.bytes));

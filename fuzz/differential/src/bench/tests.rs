@@ -21,6 +21,10 @@ impl Witness for Labels {
     ) -> assay_oracle::Result<Vec<Observation>> {
         Ok(pickles.iter().map(|pickle| load(&self.0[python], run, pickle)).collect())
     }
+
+    fn asks(&mut self, at: Load, pickle: &[u8]) -> assay_oracle::Result<bool> {
+        Ok(!load(&self.0[at.python], at.run, pickle).touched.is_empty())
+    }
 }
 
 fn load(python: &str, run: Run, pickle: &[u8]) -> Observation {
