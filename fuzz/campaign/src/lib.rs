@@ -24,6 +24,7 @@ mod status;
 mod store;
 mod summary;
 mod tally;
+mod tiers;
 mod worker;
 
 pub use config::{CampaignConfig, FailOn, Shard};

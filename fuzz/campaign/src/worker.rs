@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use assay_differential::{Class, Discrepancy, Permissions, compare, rough_key};
-use assay_oracle::{DenyObservation, Oracle, OracleConfig, Outcome, TouchKind, Touched};
+use assay_differential::{Class, Discrepancy, Permissions, Witness, compare, rough_key};
+use assay_oracle::{DenyObservation, Outcome, TouchKind, Touched};
 use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
 
 use crate::config::CampaignConfig;
@@ -21,6 +21,7 @@ use crate::pool::{Interesting, Pool};
 use crate::schedule::{Quota, Turns};
 use crate::source::Source;
 use crate::tally::Tally;
+use crate::tiers::Tiers;
 use crate::{Result, pursue};
 
 /// Pickles of a batch: enough to make a round trip to a worker process cheap, few enough that a
@@ -121,7 +122,7 @@ pub struct Worker<'s, 'c> {
     pub(crate) tested: Vec<Tested>,
     /// The weakened analyser.
     pub(crate) control: Tested,
-    pub(crate) oracle: Oracle,
+    pub(crate) oracle: Tiers,
     pool: Pool,
     turns: Turns,
     quota: Quota,
@@ -175,9 +176,6 @@ impl<'s, 'c> Worker<'s, 'c> {
             by: JudgeBy::Policy,
             subject: ours.start(&weakened, config.analyzer_timeout)?,
         };
-        let mut oracle = OracleConfig::new(config.pythons.clone());
-        oracle.limits.timeout = config.load_timeout;
-        oracle.allow = config.policy.globals();
         let mut pool = Pool::default();
         pool.restore(kept);
         let place = [u64::from(config.shard.index), number];
@@ -195,7 +193,7 @@ impl<'s, 'c> Worker<'s, 'c> {
             ),
             tested: config.analyzers.iter().map(start).collect::<Result<_>>()?,
             control,
-            oracle: Oracle::new(oracle)?,
+            oracle: Tiers::new(config)?,
             pool,
             turns: Turns::new(&config.engines, config.pythons.len()),
             quota: Quota::default(),
@@ -254,10 +252,10 @@ impl<'s, 'c> Worker<'s, 'c> {
         };
         let judged = Instant::now();
         let load = self.turns.deny(number);
-        let denied = self.oracle.deny(load.python, load.run, &refs)?;
+        let denied = self.oracle.deny(load, &refs)?;
         let against = if self.shared.config.hunt.wants(Class::Divergence) && !control {
             match self.turns.against(number) {
-                Some(other) => Some((other, self.oracle.deny(other.python, other.run, &refs)?)),
+                Some(other) => Some((other, self.oracle.deny(other, &refs)?)),
                 None => None,
             }
         } else {
@@ -359,6 +357,10 @@ impl<'s, 'c> Worker<'s, 'c> {
         // Suspicions can be very many; they leave half to what tests soundness.
         suspicious.truncate((quota / 2).max(1));
         let left = quota.saturating_sub(suspicious.len()).max(1);
+        // Half for what is rare, half for what imports little and so is loaded soon.
+        let globals = |i: &usize| batch.judgements[0][*i].globals.len();
+        let rest = left.div_ceil(2).min(calling.len());
+        calling[rest..].sort_by_key(globals);
         calling.truncate(left);
         suspicious.append(&mut calling);
         suspicious
@@ -378,7 +380,7 @@ impl<'s, 'c> Worker<'s, 'c> {
         let load = self.turns.full(batch.number);
         let refs: Vec<&[u8]> =
             chosen.iter().map(|&pickle| batch.pickles[pickle].as_slice()).collect();
-        let seen = self.oracle.full_batch(load.python, load.run, &refs)?;
+        let seen = self.oracle.load(load.python, load.run, &refs)?;
         done.tally.executed_full += seen.len() as u64;
         let policy = &self.shared.config.policy;
         for (&pickle, observation) in chosen.iter().zip(&seen) {

@@ -84,13 +84,15 @@ const RAISING: [&str; 3] = ["_pickle", "pickle", "builtins"];
 /// making the exception that it raises. A pickle cannot bring these about itself without first
 /// asking for a type of the same name.
 pub fn is_machinery(engine: Engine, touched: &Touched) -> bool {
-    if touched.kind != TouchKind::Call || touched.by.is_some() {
+    if !matches!(touched.kind, TouchKind::Call | TouchKind::Method) || touched.by.is_some() {
         return false;
     }
     let raises = touched.name.rsplit_once('.').is_some_and(|(module, name)| {
         RAISING.contains(&module) && (name.ends_with("Error") || name == "StopIteration")
     });
-    raises || engine == Engine::Py && READING.contains(&touched.name.as_str())
+    // C reads UTF-8 with this handler of errors, which has no module.
+    let decodes = touched.name == "?.surrogatepass";
+    raises || decodes || engine == Engine::Py && READING.contains(&touched.name.as_str())
 }
 
 /// A value's description without addresses (`at 0x7f…`).

@@ -1,0 +1,61 @@
+//! The two tiers of the oracle, each with limits of its own.
+
+use std::time::Duration;
+
+use assay_differential::{Load, Witness};
+use assay_oracle::{DenyObservation, Observation, Oracle, OracleConfig, Outcome, Run};
+
+use crate::config::CampaignConfig;
+
+/// What the deny tier may take for one pickle. It is a filter: a pickle that takes longer is not
+/// worth the thousands that could be loaded meanwhile.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// A worker's oracle.
+pub struct Tiers {
+    filter: Oracle,
+    full: Oracle,
+}
+
+impl Tiers {
+    /// Both tiers; neither starts anything yet.
+    pub fn new(config: &CampaignConfig) -> assay_oracle::Result<Self> {
+        let mut oracle = OracleConfig::new(config.pythons.clone());
+        oracle.limits.timeout = config.load_timeout;
+        oracle.allow = config.policy.globals();
+        let full = Oracle::new(oracle.clone())?;
+        oracle.limits.timeout = config.load_timeout.min(PATIENCE);
+        Ok(Self { filter: Oracle::new(oracle)?, full })
+    }
+
+    /// Loads a batch with everything refused that is not allowed.
+    pub fn deny(
+        &mut self,
+        load: Load,
+        batch: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<DenyObservation>> {
+        self.filter.deny(load.python, load.run, batch)
+    }
+}
+
+impl Witness for Tiers {
+    fn versions(&self) -> Vec<String> {
+        self.full.versions()
+    }
+
+    fn load(
+        &mut self,
+        python: usize,
+        run: Run,
+        pickles: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<Observation>> {
+        self.full.full_batch(python, run, pickles)
+    }
+
+    fn asks(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<bool> {
+        let seen = self.deny(load, &[pickle])?.remove(0);
+        Ok(!matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
+            || seen.persistent > 0
+            || seen.resolved.iter().any(|asked| !asked.allowed))
+    }
+}
