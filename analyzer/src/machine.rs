@@ -88,6 +88,8 @@ impl<'p, 'a> Machine<'p, 'a> {
         self.kept.get_or_insert(memo);
         self.protocol = 0;
         self.frame_end = None;
+        // Only engines of C read streams on.
+        self.judge.may_stop(Alive::C);
     }
 
     /// The length of the stack below which nothing may be taken: the topmost mark.

@@ -75,6 +75,13 @@ impl Policy {
         globals
     }
 
+    /// Every module that has an allowed global, in order.
+    pub fn modules(&self) -> Vec<String> {
+        let mut modules: Vec<_> = self.index.keys().cloned().collect();
+        modules.sort();
+        modules
+    }
+
     /// The renames of `fix_imports`.
     pub fn renames(&self) -> &Renames {
         &self.renames

@@ -146,6 +146,12 @@ fn danger_behind_what_may_raise_is_not_proved() {
 }
 
 #[test]
+fn only_c_reads_streams_on() {
+    // In the second pickle C raises at the frame, and Python never gets there.
+    assert_unproven(b"N.\x80\x04\x95\xff\0\0\0\0\0\0\0cos\nsystem\n.", "denied-global");
+}
+
+#[test]
 fn reasons_show_the_call() {
     let analysis = analyze(b"cos\nsystem\n(S'id'\ntR.", &stdlib());
     let messages: Vec<_> = analysis.reasons().map(|reason| reason.message.as_str()).collect();

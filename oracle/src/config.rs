@@ -49,6 +49,9 @@ pub struct OracleConfig {
     /// Directories put first on `sys.path`, read-only. What is imported from them is traced as
     /// the pickle's own doing.
     pub extra_path: Vec<PathBuf>,
+    /// Modules that are imported before anything is loaded, so that no load spends its time on
+    /// them; those that an interpreter lacks are passed over. Loads then show no import of them.
+    pub preload: Vec<String>,
     /// Whether the interpreter's site-packages can be imported.
     pub site: bool,
 }
@@ -62,6 +65,7 @@ impl OracleConfig {
             allow: Vec::new(),
             refused: Refused::default(),
             extra_path: Vec::new(),
+            preload: Vec::new(),
             site: true,
         }
     }

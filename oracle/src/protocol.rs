@@ -131,6 +131,8 @@ pub struct Start {
     pub read_only: Vec<String>,
     /// The interpreter's own directories: importing from them is the import system's doing.
     pub trusted: Vec<String>,
+    /// Modules imported before anything is loaded.
+    pub preload: Vec<String>,
     /// Globals that the deny tier resolves.
     pub allow: Vec<(String, String)>,
 }
@@ -144,7 +146,8 @@ impl Start {
         for number in [self.timeout_ms, self.memory, self.output, self.trace] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        for list in [&self.extra_path, &self.site, &self.read_only, &self.trusted] {
+        let lists = [&self.extra_path, &self.site, &self.read_only, &self.trusted, &self.preload];
+        for list in lists {
             put_u32(&mut out, list.len() as u32);
             list.iter().for_each(|item| put_bytes(&mut out, item.as_bytes()));
         }
@@ -168,9 +171,13 @@ impl Start {
             trace: r.u64()?,
             ..Self::default()
         };
-        for list in
-            [&mut start.extra_path, &mut start.site, &mut start.read_only, &mut start.trusted]
-        {
+        for list in [
+            &mut start.extra_path,
+            &mut start.site,
+            &mut start.read_only,
+            &mut start.trusted,
+            &mut start.preload,
+        ] {
             for _ in 0..r.u32()? {
                 list.push(r.string()?);
             }
@@ -329,6 +336,7 @@ mod tests {
             site: vec!["b".into(), "c".into()],
             read_only: vec![],
             trusted: vec!["d".into()],
+            preload: vec!["g".into()],
             allow: vec![("e".into(), "f.g".into())],
         };
         let bytes = start.encode();

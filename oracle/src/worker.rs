@@ -283,6 +283,7 @@ fn start_message(python: &Python, tier: Tier, config: &OracleConfig) -> Start {
         site,
         read_only,
         trusted,
+        preload: config.preload.clone(),
         allow: config.allow.clone(),
     }
 }

@@ -23,6 +23,8 @@ impl Tiers {
         let mut oracle = OracleConfig::new(config.pythons.clone());
         oracle.limits.timeout = config.load_timeout;
         oracle.allow = config.policy.globals();
+        // What safe pickles import, and nothing that only others ask for.
+        oracle.preload = config.policy.modules();
         let full = Oracle::new(oracle.clone())?;
         oracle.limits.timeout = config.load_timeout.min(PATIENCE);
         Ok(Self { filter: Oracle::new(oracle)?, full })

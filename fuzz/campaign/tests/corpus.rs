@@ -21,6 +21,7 @@ fn check<'a>(
     let python = python.expect("the tests need a CPython of 3.9 or later as `python3`");
     let mut config = OracleConfig::new(vec![python]);
     config.allow = policy.globals();
+    config.preload = policy.modules();
     let mut oracle = Oracle::new(config).expect("the sandbox works: see `assay doctor`");
     let spec: SubjectSpec = "assay".parse().expect("the built-in analyser");
     let mut subject = spec.start(&policy, Duration::from_secs(5)).expect("it needs nothing");

@@ -18,7 +18,7 @@ impl Trace {
         // SAFETY: the type is checked before its fields are read.
         unsafe {
             let class = ffi::Py_TYPE(callable);
-            if class == raw::c_function_type() {
+            if raw::is_c_function(class) {
                 let slf: P = field(callable, offset::CFUNCTION_SELF);
                 return !slf.is_null() && self.own.contains(&slf);
             }
@@ -100,7 +100,7 @@ impl Trace {
         // SAFETY: both are alive, and their types are checked before their fields are read.
         unsafe {
             // A method of a type is bound to its first argument before it is called.
-            ffi::Py_TYPE(callable) == raw::c_function_type()
+            raw::is_c_function(ffi::Py_TYPE(callable))
                 && raw::is_descriptor(ffi::Py_TYPE(asked))
                 && field::<usize>(callable, offset::CFUNCTION_DEF)
                     == field::<usize>(asked, offset::DESCR_METHOD)

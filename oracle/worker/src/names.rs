@@ -39,7 +39,7 @@ impl Names {
 unsafe fn key(callable: P) -> usize {
     // SAFETY: the type is checked before its fields are read.
     unsafe {
-        if ffi::Py_TYPE(callable) != raw::c_function_type() {
+        if !raw::is_c_function(ffi::Py_TYPE(callable)) {
             return callable as usize;
         }
         let slf: P = field(callable, offset::CFUNCTION_SELF);
@@ -60,7 +60,7 @@ unsafe fn describe(o: P) -> String {
         if ffi::PyType_Check(o) != 0 {
             return type_name(o.cast());
         }
-        if class == raw::c_function_type() {
+        if raw::is_c_function(class) {
             return c_function_name(o);
         }
         if class == raw::function_type() {

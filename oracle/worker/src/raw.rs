@@ -40,6 +40,7 @@ unsafe extern "C" {
     pub fn PySys_AddAuditHook(hook: AuditHook, data: *mut c_void) -> c_int;
     pub fn PyUnicode_AsUTF8AndSize(object: P, len: *mut isize) -> *const c_char;
     static mut PyCFunction_Type: ffi::PyTypeObject;
+    static mut PyCMethod_Type: ffi::PyTypeObject;
     static mut PyFunction_Type: ffi::PyTypeObject;
     static mut PyMethod_Type: ffi::PyTypeObject;
     static mut PyMethodDescr_Type: ffi::PyTypeObject;
@@ -89,11 +90,16 @@ macro_rules! type_getters {
     };
 }
 type_getters!(
-    c_function_type PyCFunction_Type,
     function_type PyFunction_Type,
     method_type PyMethod_Type,
     wrapper_descr_type PyWrapperDescr_Type
 );
+
+/// Whether instances of the type are C functions, bound or not. Those that are told their class
+/// when called (PEP 573) have a type of their own, with the same fields first.
+pub fn is_c_function(class: *mut ffi::PyTypeObject) -> bool {
+    class == &raw mut PyCFunction_Type || class == &raw mut PyCMethod_Type
+}
 
 /// Whether instances of the type are descriptors of C methods.
 pub fn is_descriptor(class: *mut ffi::PyTypeObject) -> bool {

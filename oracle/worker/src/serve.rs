@@ -33,6 +33,7 @@ pub fn serve(py: Python<'_>, control: i32, shared: i32, module: i32) -> PyResult
 
 fn begin(py: Python<'_>, start: &Start, memory: &mut Shared, control: i32) -> Result<(), String> {
     extend_path(py, start).map_err(python)?;
+    preload(py, start);
     if start.full {
         begin_full(py, start, memory, control)
     } else {
@@ -122,6 +123,14 @@ fn extend_path(py: Python<'_>, start: &Start) -> PyResult<()> {
         path.call_method1("append", (dir,))?;
     }
     Ok(())
+}
+
+/// Imports what loads are expected to need, as far as this interpreter has it.
+fn preload(py: Python<'_>, start: &Start) {
+    for module in &start.preload {
+        // What is missing here is missing to the pickle too, which will see it for itself.
+        let _ = py.import(module.as_str());
+    }
 }
 
 /// From here on nobody reads what is written to standard error.

@@ -202,7 +202,7 @@ impl Describer<'_> {
                 let name = type_name(o.cast());
                 let _ = write!(self.out, "<class {name}>");
             } else if class == raw::function_type()
-                || class == raw::c_function_type()
+                || raw::is_c_function(class)
                 || class == raw::method_type()
                 || raw::is_descriptor(class)
             {
