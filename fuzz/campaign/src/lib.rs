@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod finding;
 mod known;
+mod pin;
 mod pool;
 mod pursue;
 mod random;

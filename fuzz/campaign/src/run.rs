@@ -15,7 +15,7 @@ use crate::status::Status;
 use crate::store::{Meta, Sample, Save, State, Store};
 use crate::summary::{Control, Summary};
 use crate::worker::{Done, Event, Shared, Worker};
-use crate::{Error, Result, files, report, source};
+use crate::{Error, Result, files, pin, report, source};
 
 /// Batches that may wait to be saved before workers have to wait.
 const BACKLOG: usize = 64;
@@ -115,6 +115,9 @@ fn work(
     pickles: Option<u64>,
     events: &SyncSender<Event>,
 ) {
+    if shared.config.jobs > 1 {
+        pin::to_a_core(number);
+    }
     match Worker::start(shared, number, seeds, kept) {
         Ok(mut worker) => worker.run(next, pickles, events),
         Err(error) => {
