@@ -14,8 +14,8 @@ use crate::finding::Finding;
 use crate::known::Advice;
 use crate::worker::{Batch, Done, Event, Worker, suspicion};
 
-/// How often the predicate of the minimiser may be asked in a campaign: a second or so.
-const BUDGET: Budget = Budget { tests: 700 };
+/// How often the predicate of the minimiser may be asked in a campaign: a few seconds at worst.
+const BUDGET: Budget = Budget { tests: 2500 };
 
 /// Share of the time in which anything may be pursued that is not grave.
 const MINOR_SHARE: f64 = 0.1;

@@ -114,8 +114,11 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
         let judge = args.analyzer.judge_by(spec);
         analyzers.push((spec.name().to_owned(), spec.policy(&policy)?, judge));
     }
+    let mut config = args.oracle.config()?;
+    // As a campaign does, so that both see the same and come to the same bucket.
+    config.preload = policy.modules();
     let setup = Setup {
-        config: args.oracle.config()?,
+        config,
         engines: args.oracle.engines(),
         mode: args.oracle.mode(),
         hunt: args.hunt.into(),

@@ -126,7 +126,9 @@ fn by_bucket(args: &Args, bytes: &[u8]) -> Result<Smallest> {
     let run_policy = args.policy.load()?;
     let policy = spec.policy(&run_policy)?;
     let mut subject = spec.start(&run_policy, args.analyzer.analyzer_timeout)?;
-    let mut oracle = Oracle::new(args.oracle.config()?)?;
+    let mut config = args.oracle.config()?;
+    config.preload = run_policy.modules();
+    let mut oracle = Oracle::new(config)?;
     let mut bench = Bench {
         subject: &mut *subject,
         witness: &mut oracle,
