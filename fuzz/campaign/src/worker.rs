@@ -29,7 +29,7 @@ use crate::{Result, pursue};
 pub const BATCH: usize = 256;
 
 /// Every so many batches one is judged by the weakened analyser, until its hole is found.
-const CONTROL_EVERY: u64 = 32;
+const CONTROL_EVERY: u64 = 16;
 
 /// What is being followed down when the time is up may go on for so long: an unfinished witness
 /// would be put down to a cause of its own.
