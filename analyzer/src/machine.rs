@@ -5,6 +5,7 @@
 //! facts to the judge and must not itself know what is allowed.
 
 mod alive;
+mod contain;
 mod globals;
 mod heap;
 mod memo;

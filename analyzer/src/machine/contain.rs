@@ -1,0 +1,120 @@
+//! What is put into what: appending, setting items, hashing, and how deep that nests.
+//!
+//! Objects nested without bound exhaust the C stack of the interpreter that hashes or frees
+//! them, and tuples shared without bound make it hash for ever.
+
+use super::{Alive, Fault, Machine, Value};
+use crate::fact::Fact;
+
+/// Nesting beyond which hashing or freeing a value may exhaust CPython's C stack: a tuple nested
+/// 300,000 deep as a dict key segfaults; CPython's own recursion limit is 1,000.
+const MAX_DEPTH: u32 = 500;
+
+/// Values that hashing one tuple may look at: a tuple that holds another twice, and so on, makes
+/// a pickle of a hundred bytes hash for ever.
+const MAX_HASH_WEIGHT: u32 = 1 << 20;
+
+/// Instances put into instances of the kind that CPython frees by recursion.
+const MAX_NESTED: u32 = 10_000;
+
+impl Machine<'_, '_> {
+    pub(super) fn append(&mut self, target: Value, items: &[Value]) {
+        if let Value::List(list) = target {
+            for item in items {
+                self.heap.add(list, *item);
+            }
+            return;
+        }
+        // Of nothing C makes nothing, while Python still calls `extend`.
+        let atoms = items.iter().all(|item| item.is_atom());
+        self.fact(Fact::Append { target, atoms });
+        self.hold(target, items);
+    }
+
+    /// Notes that an instance now holds these.
+    fn hold(&mut self, target: Value, items: &[Value]) {
+        let Value::Instance(instance) = target else { return };
+        let depth = self.heap.deepest(items);
+        self.heap.deepen(instance, depth);
+        self.check_depth(depth);
+        if items.iter().any(|item| matches!(item, Value::Instance(_))) {
+            self.nested += 1;
+            if self.nested == MAX_NESTED {
+                let message =
+                    "instances within instances: freeing a long chain may crash the interpreter";
+                self.judge.doubt("nesting", message, Alive::NONE);
+            }
+        }
+    }
+
+    /// Doubts values so deep that using or freeing them may exhaust the C stack.
+    pub(crate) fn check_depth(&mut self, depth: u32) {
+        if depth > MAX_DEPTH {
+            let message = "values nested this deep may crash the interpreter";
+            self.judge.doubt("nesting", message, Alive::NONE);
+        }
+    }
+
+    pub(super) fn set_items(&mut self, target: Value, items: &[Value]) -> Result<(), Fault> {
+        if !items.len().is_multiple_of(2) {
+            return Err("an odd number of items for a dict".into());
+        }
+        if let Value::Dict(dict) = target {
+            for pair in items.chunks_exact(2) {
+                let text = self.text_of(pair[0]);
+                self.heap.add_key(dict, pair[0], text.as_deref());
+                self.heap.add(dict, pair[1]);
+            }
+        } else {
+            self.fact(Fact::SetItem(target));
+            self.hold(target, items);
+        }
+        for key in items.iter().step_by(2) {
+            self.hash(*key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn hash_all(&mut self, items: &[Value]) {
+        for item in items {
+            self.hash(*item);
+        }
+    }
+
+    fn hash(&mut self, value: Value) {
+        match value {
+            Value::None
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::BigInt
+            | Value::Float
+            | Value::Str(_)
+            | Value::Str8(_)
+            | Value::Bytes(_)
+            | Value::SomeBytes
+            | Value::Encoded(_)
+            | Value::FrozenSet
+            | Value::Global(_) => {}
+            Value::Tuple(id) if self.heap.mark_hashed(id) => {}
+            Value::Tuple(id)
+                if self.heap.depth(value) > MAX_DEPTH || self.heap.weight(id) > MAX_HASH_WEIGHT =>
+            {
+                let message = "hashing tuples nested so may crash or hang the interpreter";
+                self.judge.doubt("nesting", message, Alive::NONE);
+            }
+            Value::Tuple(id) => {
+                // Members may be unhashable: then every engine raises.
+                self.judge.may_stop(Alive::NONE);
+                for member in self.heap.tuple(id).to_vec() {
+                    self.hash(member);
+                }
+            }
+            Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray => {
+                self.judge.may_stop(Alive::NONE);
+            }
+            Value::Unknown | Value::Allowed | Value::Buffer | Value::Instance(_) => {
+                self.fact(Fact::Hash(value));
+            }
+        }
+    }
+}
