@@ -1,10 +1,11 @@
 //! The command line as a whole: the subcommands and what they share.
 
-use clap::{ArgAction, Parser};
+use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::Command;
 use crate::exit::Exit;
+use crate::globals::Globals;
 use crate::output;
 
 const ABOUT: &str = "Tests the tools that judge pickles against the truth";
@@ -52,19 +53,8 @@ struct Cli {
     command: Command,
 }
 
-/// What every subcommand takes.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Globals {
-    /// Print no progress and no summary, only results and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Say more on standard error; twice for everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub verbose: u8,
-}
-
-/// The command line's own definition, for completions.
-pub fn command() -> clap::Command {
+/// The command line's own definition.
+fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
 
@@ -72,7 +62,7 @@ pub fn command() -> clap::Command {
 pub fn run() -> Exit {
     let cli = Cli::parse();
     log(cli.globals);
-    match cli.command.run(cli.globals) {
+    match cli.command.run(cli.globals, command) {
         Ok(exit) => exit,
         // Whoever read our output went away; there is nobody to tell, and no claim to make.
         Err(error) if output::is_broken_pipe(&error) => Exit::Trouble,

@@ -12,14 +12,11 @@ mod report;
 mod scan;
 mod trace;
 
-use std::io::Write as _;
-use std::path::Path;
-
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::cli::Globals;
 use crate::exit::Exit;
+use crate::globals::Globals;
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -38,8 +35,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Runs the subcommand.
-    pub fn run(self, globals: Globals) -> Result<Exit> {
+    /// Runs the subcommand; `definition` is the whole command line's.
+    pub fn run(self, globals: Globals, definition: fn() -> clap::Command) -> Result<Exit> {
         match self {
             Self::Campaign(args) => campaign::run(&args, globals),
             Self::Scan(args) => scan::run(&args, globals),
@@ -51,16 +48,7 @@ impl Command {
             Self::Report(args) => report::run(&args),
             Self::Policy(args) => policy::run(&args),
             Self::Doctor(args) => doctor::run(&args, globals),
-            Self::Completions(args) => completions::run(&args),
+            Self::Completions(args) => completions::run(&args, &mut definition()),
         }
     }
-}
-
-/// Writes a file whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(dir.unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -5,11 +5,13 @@ mod commands;
 mod crash;
 mod escape;
 mod exit;
+mod globals;
 mod input;
 mod options;
 mod output;
 mod parallel;
 mod size;
+mod whole;
 
 use std::process::ExitCode;
 

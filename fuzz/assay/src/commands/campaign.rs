@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use assay_campaign::{CampaignConfig, FailOn, Shard, Summary};
 
-use crate::cli::Globals;
 use crate::escape::{brief, escape};
 use crate::exit::Exit;
+use crate::globals::Globals;
 use crate::options::{
     AnalyzerArgs, Format, FormatArgs, HuntChoice, JobsArgs, OracleArgs, PolicyArgs, SeedArgs,
     duration,

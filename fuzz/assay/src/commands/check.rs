@@ -10,9 +10,9 @@ use assay_oracle::{Effect, Engine, Mode, Oracle, OracleConfig, Touched};
 use assay_subjects::{JudgeBy, Judged, Subject};
 use serde::Serialize;
 
-use crate::cli::Globals;
 use crate::escape::{brief, escape};
 use crate::exit::{Exit, Tally};
+use crate::globals::Globals;
 use crate::input::{self, InputError, Source};
 use crate::options::{
     AnalyzerArgs, Format, FormatArgs, HuntChoice, JobsArgs, LoadArgs, PolicyArgs,

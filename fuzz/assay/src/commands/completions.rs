@@ -3,7 +3,6 @@
 use anyhow::Result;
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -17,9 +16,9 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
+pub fn run(args: &Args, definition: &mut clap::Command) -> Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::command(), "assay", &mut script);
+    clap_complete::generate(args.shell, definition, "assay", &mut script);
     let mut out = Output::stdout();
     out.raw(&script)?;
     out.flush()?;

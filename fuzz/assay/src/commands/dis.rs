@@ -6,10 +6,10 @@ use anyhow::Result;
 use assay_analyzer::{Annotated, Policy, annotate};
 use serde::Serialize;
 
-use crate::cli::Globals;
 use crate::crash;
 use crate::escape::brief;
 use crate::exit::{Exit, Tally};
+use crate::globals::Globals;
 use crate::input::{self, Source};
 use crate::options::{Format, FormatArgs, PolicyArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, Output};

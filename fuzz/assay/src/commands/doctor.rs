@@ -6,9 +6,9 @@ use anyhow::Result;
 use assay_oracle::{Engine, Oracle, OracleConfig, Outcome, Python, discover};
 use serde::Serialize;
 
-use crate::cli::Globals;
 use crate::escape::escape;
 use crate::exit::Exit;
+use crate::globals::Globals;
 use crate::options::{Format, FormatArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
 

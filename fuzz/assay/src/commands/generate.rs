@@ -8,8 +8,8 @@ use assay_generator::{Config, Coverage, Generator, Profile, generate_seeded};
 use clap::ValueEnum;
 use serde_json::json;
 
-use crate::cli::Globals;
 use crate::exit::Exit;
+use crate::globals::Globals;
 use crate::options::{Format, FormatArgs, SeedArgs};
 use crate::output::{self, Output};
 

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::input;
 use crate::options::{AnalyzerArgs, Format, FormatArgs, LoadArgs, PolicyArgs};
 use crate::output::Output;
+use crate::whole;
 
 /// Find the smallest pickle that shows the same discrepancy
 ///
@@ -84,8 +85,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         Some(command) => by_command(args, command, &bytes)?,
         None => by_bucket(args, &bytes)?,
     };
-    super::write_whole(&args.out, &smallest.bytes)
-        .with_context(|| args.out.display().to_string())?;
+    whole::write(&args.out, &smallest.bytes).with_context(|| args.out.display().to_string())?;
     let (class, bucket) = smallest.shows.unzip();
     let line = Line {
         path: source.name(),

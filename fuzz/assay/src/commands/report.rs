@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::whole;
 
 /// Report on one or several campaigns
 ///
@@ -56,8 +57,7 @@ pub fn run(args: &Args) -> Result<Exit> {
         out.raw(text.as_bytes())?;
         out.flush()?;
     } else {
-        super::write_whole(&args.out, text.as_bytes())
-            .with_context(|| args.out.display().to_string())?;
+        whole::write(&args.out, text.as_bytes()).with_context(|| args.out.display().to_string())?;
     }
     Ok(Exit::Clean)
 }

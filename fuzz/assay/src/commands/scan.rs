@@ -7,9 +7,9 @@ use assay_analyzer::{FileAnalysis, FileItem, Policy, Severity, Verdict, analyze_
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::Globals;
 use crate::escape::escape;
 use crate::exit::{Exit, Tally};
+use crate::globals::Globals;
 use crate::input::{self, InputError, Source};
 use crate::options::{JobsArgs, PolicyArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};

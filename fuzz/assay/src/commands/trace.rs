@@ -6,9 +6,9 @@ use anyhow::Result;
 use assay_oracle::{Effect, EffectKind, Engine, Observation, Oracle, Outcome, Run, Touched};
 use serde::Serialize;
 
-use crate::cli::Globals;
 use crate::escape::{brief, escape};
 use crate::exit::{Exit, Tally};
+use crate::globals::Globals;
 use crate::input::{self, InputError, Source};
 use crate::options::{Format, FormatArgs, JobsArgs, LoadArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
