@@ -92,6 +92,23 @@ impl Oracle {
         self.drive(python, Tier::Full, run, pickles, patience, parse, lost)
     }
 
+    /// Has the full tier's zygote fork and reap `count` children that exit at once: the yardstick
+    /// of its speed. Nothing is loaded.
+    pub fn fork_only(&mut self, python: usize, count: u32) -> Result<()> {
+        let exe = self.python(python)?.exe.clone();
+        let patience = GRACE + Duration::from_millis(20) * count;
+        if !self.worker(python, Tier::Full)?.fork_only(count, patience)? {
+            *self.slot(python, Tier::Full) = None;
+            return Err(Error::Worker { exe, reason: "it was lost while it forked".into() });
+        }
+        Ok(())
+    }
+
+    /// The processes of the workers that run now, for whoever watches what they take.
+    pub fn processes(&self) -> Vec<u32> {
+        self.deny.iter().chain(&self.full).flatten().map(Worker::id).collect()
+    }
+
     fn python(&self, index: usize) -> Result<&Python> {
         let count = self.config.pythons.len();
         self.config.pythons.get(index).ok_or(Error::NoSuchPython { index, count })

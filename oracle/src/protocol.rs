@@ -27,6 +27,9 @@ pub const MAX_DENY_RECORD: usize = 64 << 10;
 
 /// Control: run the batch.
 pub const GO: u8 = b'g';
+/// Control: fork as often as `count` says, children that exit at once. The yardstick for what a
+/// load in a fork costs beyond the fork; no pickle is looked at.
+pub const FORK: u8 = b'f';
 /// Control: the worker is ready, or has done the batch.
 pub const OK: u8 = b'k';
 /// Control: the worker cannot start; the reason is in the output region.

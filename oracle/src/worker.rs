@@ -172,6 +172,18 @@ impl Worker {
         Ok(Reply { records: self.shared.read(OUTPUT_AT, len), done, loss })
     }
 
+    /// Has the worker fork and reap `count` children that do nothing; false if it was lost.
+    pub(crate) fn fork_only(&mut self, count: u32, patience: Duration) -> Result<bool> {
+        self.shared.header().count.store(count, Release);
+        let sent = self.control.write_all(&[protocol::FORK]).is_ok();
+        Ok(sent && self.readable(patience)? && self.answer() == Some(protocol::OK))
+    }
+
+    /// The process, as the kernel numbers it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn write_batch(&mut self, pickles: &[&[u8]]) -> usize {
         let mut at = INPUT_AT;
         let mut count = 0;

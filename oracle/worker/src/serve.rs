@@ -54,7 +54,7 @@ fn begin_deny(
     let entered = confine::enter(start)?;
     let prepared = confine::prepare(Confinement::Deny, &entered)?;
     confine::confine(&confine::limits(start, true), &prepared)?;
-    answer(memory, control, |memory| deny::batch(py, &engines, memory));
+    answer(memory, control, |_, memory| deny::batch(py, &engines, memory));
     Ok(())
 }
 
@@ -74,16 +74,19 @@ fn begin_full(
     let entered = confine::enter(start)?;
     let zygote = Zygote::new(start, resources, engines, &entered)?;
     self_check::run(py, &zygote)?;
-    answer(memory, control, |memory| zygote.batch(py, memory));
+    answer(memory, control, |request, memory| match request {
+        protocol::FORK => zygote.fork_only(memory),
+        _ => zygote.batch(py, memory),
+    });
     Ok(())
 }
 
 /// Says that the worker is ready, and answers batches until the host hangs up.
-fn answer(memory: &mut Shared, control: i32, mut batch: impl FnMut(&mut Shared)) {
+fn answer(memory: &mut Shared, control: i32, mut batch: impl FnMut(u8, &mut Shared)) {
     send(control, protocol::OK);
-    while receive(control) == Some(protocol::GO) {
+    while let Some(request @ (protocol::GO | protocol::FORK)) = receive(control) {
         memory.clear();
-        batch(memory);
+        batch(request, memory);
         send(control, protocol::OK);
     }
 }

@@ -2,9 +2,12 @@
 //! hooked and confined already. The zygote itself never looks at a pickle.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use assay_sandbox::{Child, ChildLimits, Confinement, End, Entered, Fork, Prepared, fork, trusted};
+use assay_sandbox::{
+    Child, ChildLimits, Confinement, End, Entered, Fork, Prepared, exit_now, fork, trusted,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -72,7 +75,7 @@ impl<'a, 'py> Zygote<'a, 'py> {
 
     /// Answers one batch.
     pub fn batch(&self, py: Python<'py>, shared: &mut Shared) {
-        let run = unpack_run(shared.header().run.load(std::sync::atomic::Ordering::Relaxed));
+        let run = unpack_run(shared.header().run.load(Relaxed));
         let count = shared.batch().map_or(0, |batch| batch.len());
         let mut at = 0;
         for _ in 0..count {
@@ -83,6 +86,21 @@ impl<'a, 'py> Zygote<'a, 'py> {
             let record = self.one(py, run, &data, Some(shared));
             if !shared.push(&record) {
                 return;
+            }
+        }
+    }
+
+    /// Forks children that exit at once, as many as the host counted, and waits for each: what no
+    /// load in a fork of this process can beat.
+    pub fn fork_only(&self, shared: &Shared) {
+        for _ in 0..shared.header().count.load(Relaxed) {
+            match fork() {
+                Ok(Fork::Child) => exit_now(0),
+                Ok(Fork::Parent(child)) => {
+                    // It cannot fail: the child is ours and nobody else waits for it.
+                    let _ = child.wait();
+                }
+                Err(_) => return,
             }
         }
     }
