@@ -20,7 +20,8 @@ pub use config::{Limits, OracleConfig, Refused};
 pub use engine::{Encoding, Engine, Mode, Run};
 pub use error::{Error, Result};
 pub use observation::{
-    DenyObservation, Effect, EffectKind, Observation, Outcome, Resolved, TouchKind, Touched,
+    DenyObservation, Effect, EffectKind, Filtered, Observation, Outcome, Resolved, TouchKind,
+    Touched,
 };
 pub use oracle::Oracle;
 pub use python::{Python, discover};

@@ -124,6 +124,17 @@ fn yes() -> bool {
     true
 }
 
+/// What one load was seen to do that perhaps had company in its process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filtered {
+    /// What was seen. Without what was printed if there was company, since that is not told
+    /// apart.
+    pub observation: Observation,
+    /// Whether the process loaded nothing else: then this is as good as any full load. If not,
+    /// a hit may be another pickle's doing, and a lack of hits another's cover.
+    pub alone: bool,
+}
+
 /// A global that a load in the deny tier asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Resolved {

@@ -3,11 +3,12 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::protocol::MAX_PICKLE;
+use crate::protocol::{MAX_GROUP, MAX_PICKLE};
 use crate::records;
 use crate::worker::{Loss, Reply, Tier, Worker};
 use crate::{
-    DenyObservation, Error, Observation, OracleConfig, Outcome, Python, Refused, Result, Run,
+    DenyObservation, Error, Filtered, Observation, OracleConfig, Outcome, Python, Refused, Result,
+    Run,
 };
 
 /// Pickles after which a deny worker is replaced: what allowed callables leave behind in its
@@ -67,7 +68,7 @@ impl Oracle {
     ) -> Result<Vec<DenyObservation>> {
         let patience = self.config.limits.timeout;
         let lost = |Loss(outcome): Loss| records::deny_without_record(outcome, None);
-        self.drive(python, Tier::Deny, run, batch, patience, records::deny, lost)
+        self.drive(python, Tier::Deny, run, batch, 1, patience, records::deny, lost)
     }
 
     /// Loads the pickle for real, alone in a fresh process, with everything traced.
@@ -83,13 +84,61 @@ impl Oracle {
         run: Run,
         pickles: &[&[u8]],
     ) -> Result<Vec<Observation>> {
+        let all = self.grouped(python, run, pickles, 1)?;
+        Ok(all.into_iter().map(|seen| seen.observation).collect())
+    }
+
+    /// As [`full_batch`](Self::full_batch), but up to sixteen pickles share a process, which
+    /// spares most of the forks. A filter only: what one pickle does to its process may show in
+    /// the next one's observation, or keep something from showing. A process therefore loads
+    /// nothing more after a pickle that could have changed it: one that asked for a global which
+    /// is not on the allow list, imported a module, had an effect, or changed what it resolved.
+    /// A pickle whose process died, or that ran out of time or memory in company, is loaded
+    /// again alone.
+    pub fn filter(&mut self, python: usize, run: Run, pickles: &[&[u8]]) -> Result<Vec<Filtered>> {
+        self.grouped(python, run, pickles, MAX_GROUP)
+    }
+
+    /// As [`filter`](Self::filter); then all that `hit` picks by index and observation are
+    /// loaded again, alone, and only that is given for them.
+    pub fn sift(
+        &mut self,
+        python: usize,
+        run: Run,
+        pickles: &[&[u8]],
+        mut hit: impl FnMut(usize, &Observation) -> bool,
+    ) -> Result<Vec<Filtered>> {
+        let mut all = self.filter(python, run, pickles)?;
+        let mut again = Vec::new();
+        for (index, seen) in all.iter().enumerate() {
+            if !seen.alone && hit(index, &seen.observation) {
+                again.push(index);
+            }
+        }
+        let hits: Vec<&[u8]> = again.iter().map(|&index| pickles[index]).collect();
+        for (index, observation) in again.into_iter().zip(self.full_batch(python, run, &hits)?) {
+            all[index] = Filtered { observation, alone: true };
+        }
+        Ok(all)
+    }
+
+    fn grouped(
+        &mut self,
+        python: usize,
+        run: Run,
+        pickles: &[&[u8]],
+        group: usize,
+    ) -> Result<Vec<Filtered>> {
         let version = self.python(python)?.version.clone();
+        // A group that runs out of time is followed by the load of the one at fault, alone.
         let patience = self.config.limits.timeout * 2 + GRACE;
         // The zygote runs nothing untrusted: whatever ended it, it was not this pickle's load.
-        let lost =
-            |_: Loss| records::full_without_record(&version, run.engine, "the worker was lost");
+        let lost = |_: Loss| Filtered {
+            observation: records::full_without_record(&version, run.engine, "the worker was lost"),
+            alone: true,
+        };
         let parse = |bytes: &[u8]| records::full(bytes, &version, run.engine);
-        self.drive(python, Tier::Full, run, pickles, patience, parse, lost)
+        self.drive(python, Tier::Full, run, pickles, group, patience, parse, lost)
     }
 
     /// Has the full tier's zygote fork and reap `count` children that exit at once: the yardstick
@@ -122,6 +171,7 @@ impl Oracle {
         tier: Tier,
         run: Run,
         pickles: &[&[u8]],
+        group: usize,
         patience: Duration,
         parse: impl Fn(&[u8]) -> T,
         lost: impl Fn(Loss) -> T,
@@ -134,7 +184,7 @@ impl Oracle {
                 out.push(lost(Loss(Outcome::Sandbox)));
                 continue;
             }
-            let reply = self.worker(python, tier)?.run(run, &rest[..fitting], patience)?;
+            let reply = self.worker(python, tier)?.run(run, &rest[..fitting], group, patience)?;
             let Reply { records, done, loss } = reply;
             let mut reader = crate::protocol::Reader::new(&records);
             let before = out.len();

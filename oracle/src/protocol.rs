@@ -20,6 +20,8 @@ pub const OUTPUT_AT: usize = INPUT_AT + INPUT_LEN;
 /// Size of the shared memory.
 pub const SHARED_LEN: usize = OUTPUT_AT + OUTPUT_LEN;
 
+/// Most pickles that one fork loads. Each has a file of its own for the engines that read one.
+pub const MAX_GROUP: usize = 16;
 /// Most pickles in one batch.
 pub const MAX_BATCH: usize = 4096;
 /// Longest record of the deny tier; globals that do not fit are left out, and that is said.
@@ -46,6 +48,8 @@ pub struct Header {
     pub done: AtomicU32,
     /// Bytes of the output region that they take.
     pub output: AtomicU32,
+    /// Most pickles that one fork may load in the full tier; 0 and 1 mean a process each.
+    pub group: AtomicU32,
 }
 
 /// Engine and options in one word: the engine's index, then the encoding's, then flags.

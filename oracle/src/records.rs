@@ -3,7 +3,8 @@
 
 use crate::protocol::{self, Reader, outcome, tag};
 use crate::{
-    DenyObservation, Effect, EffectKind, Engine, Observation, Outcome, Resolved, TouchKind, Touched,
+    DenyObservation, Effect, EffectKind, Engine, Filtered, Observation, Outcome, Resolved,
+    TouchKind, Touched,
 };
 
 /// A record of the deny tier.
@@ -38,13 +39,14 @@ pub(crate) fn deny_without_record(outcome: Outcome, why: Option<&str>) -> DenyOb
 }
 
 /// A record of the full tier: how the process ended, and the trace it left.
-pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Observation {
+pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Filtered {
     let mut observation = full_without_record(python, engine, "the record was garbled");
-    let parsed = parse_full(bytes, &mut observation);
+    let mut alone = false;
+    let parsed = parse_full(bytes, &mut observation, &mut alone);
     if parsed.is_none() {
         observation.complete = false;
     }
-    observation
+    Filtered { observation, alone }
 }
 
 /// For a pickle of which nothing came back.
@@ -63,9 +65,10 @@ pub(crate) fn full_without_record(python: &str, engine: Engine, why: &str) -> Ob
     }
 }
 
-fn parse_full(bytes: &[u8], o: &mut Observation) -> Option<()> {
+fn parse_full(bytes: &[u8], o: &mut Observation, alone: &mut bool) -> Option<()> {
     let mut r = Reader::new(bytes);
     let ended = outcome_of(r.u8()?)?;
+    *alone = r.u8()? == 1;
     let detail = r.optional_string()?;
     o.time_us = r.u64()?;
     o.stderr = r.string()?;
@@ -177,7 +180,7 @@ mod tests {
     use crate::protocol::{put_bytes, put_optional, put_u32};
 
     fn record(log: &[u8]) -> Vec<u8> {
-        let mut out = vec![outcome::LOADED];
+        let mut out = vec![outcome::LOADED, 1];
         put_optional(&mut out, Some(b"exit status 3"));
         out.extend(7u64.to_le_bytes());
         put_bytes(&mut out, b"printed");
@@ -199,7 +202,9 @@ mod tests {
 
     #[test]
     fn a_process_that_left_no_account_ended_itself() {
-        let seen = full(&record(&touch_record()), "3.11.7", Engine::CLoads);
+        let Filtered { observation: seen, alone } =
+            full(&record(&touch_record()), "3.11.7", Engine::CLoads);
+        assert!(alone);
         assert_eq!(seen.outcome, Outcome::Raised);
         assert_eq!(seen.exception.as_deref(), Some("exit status 3"));
         assert_eq!((seen.touched.len(), seen.touched[0].by), (1, None));
@@ -213,7 +218,7 @@ mod tests {
     fn no_prefix_and_no_garbage_upsets_the_parser() {
         let whole = record(&touch_record());
         for len in 0..whole.len() {
-            let seen = full(&whole[..len], "3.11.7", Engine::CLoads);
+            let seen = full(&whole[..len], "3.11.7", Engine::CLoads).observation;
             assert!(!seen.complete, "{len}: {seen:?}");
             deny(&whole[..len]);
         }

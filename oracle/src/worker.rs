@@ -153,10 +153,18 @@ impl Worker {
     }
 
     /// Gives the worker as many of the pickles as fit, at least one, and waits until they are
-    /// done, or until none of them ends within `patience`.
-    pub(crate) fn run(&mut self, run: Run, pickles: &[&[u8]], patience: Duration) -> Result<Reply> {
+    /// done, or until none of them ends within `patience`. In the full tier, a fork loads up to
+    /// `group` of them.
+    pub(crate) fn run(
+        &mut self,
+        run: Run,
+        pickles: &[&[u8]],
+        group: usize,
+        patience: Duration,
+    ) -> Result<Reply> {
         let count = self.write_batch(pickles);
         let header = self.shared.header();
+        header.group.store(group as u32, Relaxed);
         header.count.store(count as u32, Relaxed);
         header.run.store(protocol::pack_run(wire(run)), Relaxed);
         header.done.store(0, Relaxed);

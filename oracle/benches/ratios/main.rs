@@ -11,7 +11,7 @@ mod bare;
 mod clock;
 mod table;
 
-use assay_oracle::{Engine, Oracle, OracleConfig, Python, Refused, discover};
+use assay_oracle::{Engine, Observation, Oracle, OracleConfig, Python, Refused, discover};
 
 use crate::clock::Taken;
 use crate::table::{Row, Target};
@@ -44,6 +44,9 @@ const OTHERS: &[&str] = &[
     "builtins.dict",
     "builtins.object",
 ];
+
+/// Loaded in the sandbox only, as all that the oracle is given: evaluates `1`.
+const HIT: &[u8] = b"\x80\x04cbuiltins\neval\n(X\x01\0\0\x001tR.";
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -145,13 +148,17 @@ const FORK: usize = 2;
 const DENY: usize = 3;
 const STAND_IN: usize = 4;
 const FULL: usize = 5;
-const NAMES: [&str; 6] = [
+const FILTER: usize = 6;
+const SIFT: usize = 7;
+const NAMES: [&str; 8] = [
     "bare pickle.loads in a loop",
     "spawning python3 -I -S -c",
     "bare fork, exit and wait of the zygote",
     "deny tier, refusing",
     "deny tier, stand-ins",
     "full tier, one pickle a fork",
+    "filter, sixteen pickles a fork",
+    "filter, 1 in 16 a hit, run again alone",
 ];
 
 impl Bench {
@@ -196,6 +203,27 @@ impl Bench {
                     self.full.full_batch(0, run, &refs).map(|seen| (seen.len(), None))
                 })?
             }
+            FILTER => {
+                let processes = self.full.processes();
+                clock::time(&processes, || {
+                    for _ in 0..8 {
+                        self.full.filter(0, run, &refs)?;
+                    }
+                    Ok::<_, assay_oracle::Error>((8 * refs.len(), None))
+                })?
+            }
+            SIFT => {
+                let mixed: Vec<&[u8]> =
+                    refs.chunks(15).flat_map(|chunk| chunk.iter().copied().chain([HIT])).collect();
+                let processes = self.full.processes();
+                let is_hit = |_, seen: &Observation| !seen.effects.is_empty();
+                clock::time(&processes, || {
+                    for _ in 0..4 {
+                        self.full.sift(0, run, &mixed, is_hit)?;
+                    }
+                    Ok::<_, assay_oracle::Error>((4 * mixed.len(), None))
+                })?
+            }
             _ => unreachable!("there is no such item"),
         })
     }
@@ -209,6 +237,8 @@ fn rows(taken: &[Vec<Taken>]) -> Vec<Row> {
         &[(LOADS, 0.5), (SPAWN, 5000.0)],
         &[(LOADS, 0.5), (SPAWN, 5000.0)],
         &[(FORK, 0.55), (SPAWN, 20.0)],
+        &[(SPAWN, 120.0)],
+        &[],
     ];
     NAMES
         .iter()

@@ -113,14 +113,9 @@ pub fn engines(py: Python<'_>) -> PyResult<Engines<'_>> {
 /// Answers one batch.
 pub fn batch(py: Python<'_>, engines: &Engines<'_>, shared: &mut Shared) {
     let run = unpack_run(shared.header().run.load(std::sync::atomic::Ordering::Relaxed));
-    let count = shared.batch().map_or(0, |batch| batch.len());
-    let mut reader_at = 0;
     let mut record = Vec::with_capacity(256);
-    for _ in 0..count {
-        let input = &shared.input()[reader_at..];
-        let len = u32::from_le_bytes([input[0], input[1], input[2], input[3]]) as usize;
-        let data = PyBytes::new(py, &input[4..4 + len]);
-        reader_at += 4 + len;
+    for place in shared.batch() {
+        let data = PyBytes::new(py, &shared.input()[place]);
         one(py, engines, run, &data, &mut record);
         if !shared.push(&record) {
             return;

@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::protocol::{Start, WireRun, outcome, touch};
 use crate::raw::{self, METH_FASTCALL, MethodDef, P};
 use crate::trace::{Caller, Pause, Trace, listen, listening, trace};
-use crate::{audit, hook, new_hook, profile, value};
+use crate::{audit, hook, new_hook, profile, taint, value};
 
 /// Room for the description of the value: enough to tell values apart, little enough to store.
 const MAX_RESULT: usize = 8 << 10;
@@ -58,6 +58,7 @@ pub fn prepare(py: Python<'_>, start: &Start, log: Log) -> PyResult<()> {
     unsafe { *LOOKUP.get() = Some(lookup) };
     let trusted = start.trusted.iter().map(|dir| format!("{}/", dir.trim_end_matches('/')));
     crate::trace::set_up(log, layout, trusted.collect());
+    taint::set_up(start);
     let names = pyo3::types::PyDict::new(py);
     names.set_item("__name__", "assay")?;
     py.run(SLOT_NEW, Some(&names), None)?;
@@ -88,17 +89,37 @@ pub fn engines(py: Python<'_>) -> PyResult<Engines<'_>> {
     engines
 }
 
-/// Loads the pickle, leaves the account in the log, and ends the process.
+/// Loads the pickles one after the other, leaves the account of each in the log, and ends the
+/// process: after the last, or after the first that may have changed it.
 pub fn load_and_exit<'py>(
     py: Python<'py>,
     engines: &Engines<'py>,
     run: WireRun,
-    data: &Bound<'py, PyBytes>,
-    source: Source,
+    pickles: &[(Bound<'py, PyBytes>, Source)],
 ) -> ! {
-    match engines.prepare(run, data, source) {
-        Ok(prepared) => load(py, &prepared, run, data),
-        Err(error) => give_up(&format!("the load could not be prepared: {error}")),
+    let last = pickles.len() - 1;
+    if last > 0 {
+        taint::watch();
+    }
+    for (index, (data, source)) in pickles.iter().enumerate() {
+        let outcome = match engines.prepare(run, data, *source) {
+            Ok(prepared) => load(py, &prepared, run, data),
+            Err(error) => give_up(&format!("the load could not be prepared: {error}")),
+        };
+        // SAFETY: the load is over.
+        let trace = unsafe { trace() }.expect("set up before");
+        // What the others took may have been what was missing: it is loaded again, alone.
+        if outcome == outcome::OOM && index > 0 {
+            trace.log.close();
+            break;
+        }
+        let ends = index == last || taint::is_tainted(trace.log.trace(index));
+        trace.log.finish();
+        if ends || !trace.log.goes_on() {
+            trace.log.close();
+            break;
+        }
+        trace.reset();
     }
     exit_now(0)
 }
@@ -122,13 +143,20 @@ pub fn warm_up<'py>(py: Python<'py>, engines: &Engines<'py>) -> PyResult<()> {
         let prepared = engines.prepare(run, &data, Source::Memory)?;
         load(py, &prepared, run, &data);
         // SAFETY: the load is over.
-        unsafe { trace().expect("set up before").reset() };
+        let trace = unsafe { trace() }.expect("set up before");
+        trace.reset();
+        trace.log.clear();
     }
     Ok(())
 }
 
-/// Loads, traced, and leaves the account in the log.
-fn load<'py>(py: Python<'py>, prepared: &Prepared<'py>, run: WireRun, data: &Bound<'py, PyBytes>) {
+/// Loads, traced, and leaves the account in the log; the outcome.
+fn load<'py>(
+    py: Python<'py>,
+    prepared: &Prepared<'py>,
+    run: WireRun,
+    data: &Bound<'py, PyBytes>,
+) -> u8 {
     let traced = run.engine != index::DIS;
     if traced {
         // Before the trace is on, since it is announced to the audit hook.
@@ -154,7 +182,7 @@ fn load<'py>(py: Python<'py>, prepared: &Prepared<'py>, run: WireRun, data: &Bou
     listen(false);
     profile::stop();
     // SAFETY: the load is over.
-    account(py, unsafe { trace() }.expect("set up before"), result, time_us);
+    account(py, unsafe { trace() }.expect("set up before"), result, time_us)
 }
 
 /// Ends the process without having loaded anything.
@@ -171,7 +199,7 @@ fn account<'py>(
     trace: &mut Trace,
     result: PyResult<Bound<'py, PyAny>>,
     time_us: u64,
-) {
+) -> u8 {
     match result {
         Ok(value) => {
             // First without the value: should its description fail, the outcome is known.
@@ -183,6 +211,7 @@ fn account<'py>(
             trace.log.end(outcome::LOADED, None, Some(&text), time_us);
             // Freeing it could run code of the pickle's, untraced.
             std::mem::forget(value);
+            outcome::LOADED
         }
         Err(error) => {
             let oom = error.is_instance_of::<PyMemoryError>(py);
@@ -192,6 +221,7 @@ fn account<'py>(
             let text = unsafe { value::exception(&mut trace.names, error.value(py).as_ptr()) };
             trace.log.end(outcome, Some(&text), None, time_us);
             std::mem::forget(error);
+            outcome
         }
     }
 }
@@ -267,6 +297,7 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
         }
         if !found.is_null() {
             hook::ensure_object(found);
+            taint::resolved(found);
         }
         found
     }

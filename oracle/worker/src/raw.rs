@@ -36,6 +36,8 @@ unsafe extern "C" {
     pub fn PyEval_SetProfile(function: Option<ProfileFunction>, argument: P);
     pub fn PyFrame_GetCode(frame: P) -> P;
     pub fn PyFunction_GetCode(function: P) -> P;
+    pub fn PyFunction_GetDefaults(function: P) -> P;
+    pub fn PyFunction_GetKwDefaults(function: P) -> P;
     pub fn PyObject_GenericGetDict(object: P, context: *mut c_void) -> P;
     pub fn PySys_AddAuditHook(hook: AuditHook, data: *mut c_void) -> c_int;
     pub fn PyUnicode_AsUTF8AndSize(object: P, len: *mut isize) -> *const c_char;
@@ -62,6 +64,7 @@ pub mod offset {
     pub const TYPE_BASE: usize = 256;
     pub const TYPE_DICT: usize = 264;
     pub const TYPE_NEW: usize = 312;
+    pub const TYPE_VERSION: usize = 384;
     pub const CFUNCTION_DEF: usize = 16;
     pub const CFUNCTION_SELF: usize = 24;
     pub const CFUNCTION_MODULE: usize = 32;
@@ -77,6 +80,8 @@ pub mod offset {
     pub const HEAP_TYPE: u64 = 1 << 9;
     /// `Py_TPFLAGS_HAVE_VECTORCALL`.
     pub const HAVE_VECTORCALL: u64 = 1 << 11;
+    /// `Py_TPFLAGS_VALID_VERSION_TAG`: in 3.9 a changed class loses it and keeps the number.
+    pub const VALID_VERSION: u64 = 1 << 19;
 }
 
 macro_rules! type_getters {

@@ -65,6 +65,7 @@ fn begin_full(
     control: i32,
 ) -> Result<(), String> {
     let system = |error: std::io::Error| error.to_string();
+    memory.keep_to_ourselves().map_err(system)?;
     let log = Log::new(start.trace as usize).map_err(system)?;
     full::prepare(py, start, log).map_err(python)?;
     let engines = full::engines(py).map_err(python)?;

@@ -1,5 +1,6 @@
 //! The memory shared with the host: requests come in through it, records go out.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::protocol::{Header, INPUT_AT, INPUT_LEN, OUTPUT_AT, OUTPUT_LEN, SHARED_LEN};
@@ -30,10 +31,13 @@ impl Shared {
         Ok(Self { base: base.cast(), used: 0 })
     }
 
-    /// Takes the mapping away, so that a child that loads a pickle cannot reach it.
-    pub fn unmap(&self) {
-        // SAFETY: called in a child that uses the mapping no more.
-        unsafe { libc::munmap(self.base.cast(), SHARED_LEN) };
+    /// Keeps the mapping out of children, so that one that loads a pickle cannot reach it.
+    pub fn keep_to_ourselves(&self) -> std::io::Result<()> {
+        // SAFETY: the whole mapping; only what a fork copies changes.
+        match unsafe { libc::madvise(self.base.cast(), SHARED_LEN, libc::MADV_DONTFORK) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
     }
 
     /// The first page.
@@ -48,10 +52,17 @@ impl Shared {
         unsafe { std::slice::from_raw_parts(self.base.add(INPUT_AT), INPUT_LEN) }
     }
 
-    /// The pickles of this batch; `None` if they do not fit, which the host never does.
-    pub fn batch(&self) -> Option<Vec<&[u8]>> {
+    /// Where in the input region the pickles of this batch lie; none if they do not fit, which
+    /// the host never does.
+    pub fn batch(&self) -> Vec<Range<usize>> {
         let mut reader = crate::protocol::Reader::new(self.input());
-        (0..self.header().count.load(Relaxed)).map(|_| reader.bytes()).collect()
+        let mut at = 0;
+        let places = (0..self.header().count.load(Relaxed)).map(|_| {
+            let len = reader.bytes()?.len();
+            at += 4 + len;
+            Some(at - len..at)
+        });
+        places.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Starts a batch's output.

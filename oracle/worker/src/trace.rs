@@ -193,9 +193,8 @@ pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
 }
 
 impl Trace {
-    /// Forgets one load; what is known of names and code stays.
+    /// Forgets one load; what is known of names and code stays, and the log.
     pub fn reset(&mut self) {
-        self.log.clear();
         self.stack.clear();
         self.current = NONE;
         self.caller = Caller::Harness;

@@ -1,6 +1,7 @@
-//! The full tier's half in the parent: one fork per pickle, from an interpreter that is warm,
+//! The full tier's half in the parent: one fork per pickle or group of pickles, from an interpreter that is warm,
 //! hooked and confined already. The zygote itself never looks at a pickle.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -12,10 +13,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::engines::{Engines, Source, index};
-use crate::protocol::{Start, WireRun, outcome, put_bytes, put_optional, put_u32, unpack_run};
+use crate::protocol::{MAX_GROUP, Start, WireRun, unpack_run};
+use crate::record::{Ending, failure, record};
 use crate::shared::Shared;
 use crate::trace::trace;
-use crate::{confine, effects, full};
+use crate::{confine, full};
 
 /// Most distinct denied system calls reported for one pickle.
 const MAX_DENIED: usize = 64;
@@ -24,8 +26,8 @@ const MAX_DENIED: usize = 64;
 pub struct Resources {
     /// What the children write to their standard output and error.
     output: i32,
-    /// The file that file engines read.
-    file: i32,
+    /// The files that file engines read, one for each pickle of a group.
+    files: Vec<i32>,
     control: i32,
 }
 
@@ -44,8 +46,9 @@ impl Resources {
             check(libc::dup2(write, 1))?;
             check(libc::dup2(write, 2))?;
             libc::close(write);
-            let file = check(libc::memfd_create(c"pickle".as_ptr(), libc::MFD_CLOEXEC))?;
-            Ok(Self { output: read, file, control })
+            let file = |_| check(libc::memfd_create(c"pickle".as_ptr(), libc::MFD_CLOEXEC));
+            let files = (0..MAX_GROUP).map(file).collect::<std::io::Result<_>>()?;
+            Ok(Self { output: read, files, control })
         }
     }
 }
@@ -76,17 +79,18 @@ impl<'a, 'py> Zygote<'a, 'py> {
     /// Answers one batch.
     pub fn batch(&self, py: Python<'py>, shared: &mut Shared) {
         let run = unpack_run(shared.header().run.load(Relaxed));
-        let count = shared.batch().map_or(0, |batch| batch.len());
-        let mut at = 0;
-        for _ in 0..count {
-            let input = &shared.input()[at..];
-            let len = u32::from_le_bytes([input[0], input[1], input[2], input[3]]) as usize;
-            let data = PyBytes::new(py, &input[4..4 + len]);
-            at += 4 + len;
-            let record = self.one(py, run, &data, Some(shared));
-            if !shared.push(&record) {
+        let most = (shared.header().group.load(Relaxed) as usize).clamp(1, MAX_GROUP);
+        let places = shared.batch();
+        let mut rest = places.as_slice();
+        while !rest.is_empty() {
+            let group = &rest[..most.min(rest.len())];
+            let copied = |place: &Range<usize>| PyBytes::new(py, &shared.input()[place.clone()]);
+            let pickles: Vec<_> = group.iter().map(copied).collect();
+            let records = self.group(py, run, &pickles);
+            if !records.iter().all(|record| shared.push(record)) {
                 return;
             }
+            rest = &rest[records.len()..];
         }
     }
 
@@ -105,34 +109,36 @@ impl<'a, 'py> Zygote<'a, 'py> {
         }
     }
 
-    /// Has one pickle loaded in a child; the record of it.
-    pub fn one(
+    /// Has pickles loaded in one child; the records of the first of them, at least one. Which
+    /// the child did not come to is for the next fork. One that the child came to grief with is
+    /// loaded again alone.
+    pub fn group(
         &self,
         py: Python<'py>,
         run: WireRun,
-        data: &Bound<'py, PyBytes>,
-        shared: Option<&Shared>,
-    ) -> Vec<u8> {
+        pickles: &[Bound<'py, PyBytes>],
+    ) -> Vec<Vec<u8>> {
         // SAFETY: tracing is off in the zygote.
         unsafe { trace() }.expect("set up before").log.clear();
         let mut output = Vec::new();
         self.drain(&mut output);
         output.clear();
-        let source = if (index::C_FILE..=index::C_REUSE).contains(&run.engine) {
-            if let Err(error) = self.fill(data.as_bytes()) {
-                return failure(&format!("the pickle's file cannot be written: {error}"));
-            }
-            Source::File(self.resources.file)
-        } else {
-            Source::Memory
-        };
+        let mut loads = Vec::with_capacity(pickles.len());
+        for (data, &file) in pickles.iter().zip(&self.resources.files) {
+            let source = if (index::C_FILE..=index::C_REUSE).contains(&run.engine) {
+                if let Err(error) = fill(file, data.as_bytes()) {
+                    let reason = format!("the pickle's file cannot be written: {error}");
+                    return vec![failure(&reason)];
+                }
+                Source::File(file)
+            } else {
+                Source::Memory
+            };
+            loads.push((data.clone(), source));
+        }
         let begin = Instant::now();
         match fork() {
             Ok(Fork::Child) => {
-                // The pickle is copied; nothing else of the host's is within its reach.
-                if let Some(shared) = shared {
-                    shared.unmap();
-                }
                 // SAFETY: descriptors of the zygote's, of no use to the child.
                 unsafe {
                     libc::close(self.resources.control);
@@ -141,15 +147,34 @@ impl<'a, 'py> Zygote<'a, 'py> {
                 if let Err(reason) = confine::confine(&self.limits, &self.prepared) {
                     full::give_up(&reason);
                 }
-                full::load_and_exit(py, &self.engines, run, data, source)
+                full::load_and_exit(py, &self.engines, run, &loads)
             }
             Ok(Fork::Parent(child)) => {
                 let mut denied = Vec::new();
                 let end = self.attend(&child, &mut output, &mut denied);
                 let time_us = begin.elapsed().as_micros() as u64;
-                record(end, time_us, &output, &denied)
+                // SAFETY: the child is dead and the zygote does not trace.
+                let log = &unsafe { trace() }.expect("set up before").log;
+                let done = log.done().min(pickles.len());
+                // Whoever it was that ended the process of one pickle: it was that pickle.
+                if pickles.len() == 1 || done == 0 {
+                    let ending = Ending { end, alone: true, time_us, output: &output };
+                    return vec![record(&ending, of(&denied, 0), log.trace(0))];
+                }
+                let mut records: Vec<Vec<u8>> = (0..done)
+                    .map(|at| {
+                        let alone = done == 1 && log.closed();
+                        let output = if alone { output.as_slice() } else { &[] };
+                        let ending = Ending { end: Ok(End::Exited(0)), alone, time_us, output };
+                        record(&ending, of(&denied, at), log.trace(at))
+                    })
+                    .collect();
+                if done < pickles.len() && !log.closed() {
+                    records.extend(self.group(py, run, &pickles[done..=done]));
+                }
+                records
             }
-            Err(error) => failure(&error.to_string()),
+            Err(error) => vec![failure(&error.to_string())],
         }
     }
 
@@ -159,7 +184,7 @@ impl<'a, 'py> Zygote<'a, 'py> {
         &self,
         child: &Child,
         output: &mut Vec<u8>,
-        denied: &mut Vec<&'static str>,
+        denied: &mut Vec<(usize, &'static str)>,
     ) -> Result<End, String> {
         let deadline = Instant::now() + Duration::from_millis(self.start.timeout_ms);
         let recorder = self.entered.recorder();
@@ -181,11 +206,15 @@ impl<'a, 'py> Zygote<'a, 'py> {
                 continue;
             }
             if let (Some(recorder), true) = (recorder, fds[1].revents != 0) {
+                // SAFETY: the zygote does not trace.
+                let log = &unsafe { trace() }.expect("set up before").log;
+                // The child waits for the answer, so it is at the pickle that it says.
                 let note = |call: assay_sandbox::Denied| {
-                    let name = call.name();
-                    if denied.len() < MAX_DENIED && !denied.contains(&name) {
-                        denied.push(name);
+                    let noted = (log.done(), call.name());
+                    if denied.len() < MAX_DENIED && !denied.contains(&noted) {
+                        denied.push(noted);
                     }
+                    log.stop();
                 };
                 recorder.serve(note).map_err(text)?;
             }
@@ -214,72 +243,30 @@ impl<'a, 'py> Zygote<'a, 'py> {
             output.extend_from_slice(&buffer[..n.min(room)]);
         }
     }
+}
 
-    fn fill(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let fd = self.resources.file;
-        // SAFETY: the zygote's own descriptor; the bytes outlive the calls.
-        unsafe {
-            trusted(libc::SYS_ftruncate, [fd as usize, 0, 0, 0, 0])?;
-            libc::lseek(fd, 0, libc::SEEK_SET);
-            let mut rest = bytes;
-            while !rest.is_empty() {
-                let n = libc::write(fd, rest.as_ptr().cast(), rest.len());
-                let Ok(n) = usize::try_from(n) else {
-                    return Err(std::io::Error::last_os_error());
-                };
-                rest = &rest[n..];
-            }
-            libc::lseek(fd, 0, libc::SEEK_SET);
+/// The denied calls of one of the pickles.
+fn of<'a>(
+    denied: &'a [(usize, &'static str)],
+    pickle: usize,
+) -> impl Iterator<Item = &'a str> + Clone {
+    denied.iter().filter(move |(at, _)| *at == pickle).map(|(_, name)| *name)
+}
+
+fn fill(file: i32, bytes: &[u8]) -> std::io::Result<()> {
+    // SAFETY: the zygote's own descriptor; the bytes outlive the calls.
+    unsafe {
+        trusted(libc::SYS_ftruncate, [file as usize, 0, 0, 0, 0])?;
+        libc::lseek(file, 0, libc::SEEK_SET);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let n = libc::write(file, rest.as_ptr().cast(), rest.len());
+            let Ok(n) = usize::try_from(n) else {
+                return Err(std::io::Error::last_os_error());
+            };
+            rest = &rest[n..];
         }
-        Ok(())
+        libc::lseek(file, 0, libc::SEEK_SET);
     }
-}
-
-fn record(end: Result<End, String>, time_us: u64, output: &[u8], denied: &[&str]) -> Vec<u8> {
-    let (outcome, detail) = match end {
-        // The account in the log says how; without one, the process ended itself.
-        Ok(End::Exited(code)) => {
-            (outcome::LOADED, Some(format!("exit status {code}: the process ended itself")))
-        }
-        Ok(End::TimedOut) => (outcome::TIMEOUT, None),
-        // Nobody sends it but the kernel, when memory runs out.
-        Ok(End::Signaled(libc::SIGKILL)) => (outcome::OOM, Some("killed".to_owned())),
-        Ok(End::Signaled(libc::SIGXCPU)) => (outcome::TIMEOUT, None),
-        Ok(End::Signaled(libc::SIGSYS)) => (outcome::SANDBOX, Some("SIGSYS".to_owned())),
-        Ok(End::Signaled(signal)) => (outcome::SIGNALED, Some(signal_name(signal))),
-        Err(reason) => (outcome::SANDBOX, Some(reason)),
-    };
-    // SAFETY: the child is dead and the zygote does not trace.
-    let log = unsafe { trace() }.expect("set up before").log.bytes();
-    let mut out = Vec::with_capacity(log.len() + output.len() + 128);
-    out.push(outcome);
-    put_optional(&mut out, detail.as_deref().map(str::as_bytes));
-    out.extend(time_us.to_le_bytes());
-    put_bytes(&mut out, output);
-    put_u32(&mut out, denied.len() as u32);
-    for name in denied {
-        out.push(effects::of_syscall(name));
-        put_bytes(&mut out, format!("syscall {name}").as_bytes());
-    }
-    put_bytes(&mut out, log);
-    out
-}
-
-fn failure(reason: &str) -> Vec<u8> {
-    record(Err(reason.to_owned()), 0, &[], &[])
-}
-
-fn signal_name(signal: i32) -> String {
-    let known = [
-        (libc::SIGSEGV, "SIGSEGV"),
-        (libc::SIGABRT, "SIGABRT"),
-        (libc::SIGBUS, "SIGBUS"),
-        (libc::SIGFPE, "SIGFPE"),
-        (libc::SIGILL, "SIGILL"),
-        (libc::SIGTERM, "SIGTERM"),
-    ];
-    known
-        .iter()
-        .find(|(number, _)| *number == signal)
-        .map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+    Ok(())
 }
