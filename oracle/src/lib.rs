@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod observation;
 mod oracle;
+mod process;
 #[allow(dead_code, reason = "half of it is the worker's")]
 mod protocol;
 mod python;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::protocol::{MAX_GROUP, MAX_PICKLE};
+use crate::protocol::{self, MAX_DENY_RECORD, MAX_GROUP, MAX_PICKLE};
 use crate::records;
 use crate::worker::{Loss, Reply, Tier, Worker};
 use crate::{
@@ -14,6 +14,14 @@ use crate::{
 /// Pickles after which a deny worker is replaced: what allowed callables leave behind in its
 /// interpreter must not pile up. Starting one costs as much as some thousand pickles.
 const RECYCLE_AFTER: u64 = 200_000;
+
+/// Pickles after which a zygote is replaced. It loads none itself, but what it copies to and fro
+/// leaves its heap in pieces.
+const RECYCLE_ZYGOTE_AFTER: u64 = 200_000;
+
+/// What a record has around its trace or its list of globals: the outcome, an exception's name,
+/// the names of denied calls.
+const RECORD_FRAME: usize = 16 << 10;
 
 /// What the supervisor waits beyond the worker's own time limit before it calls the worker lost.
 const GRACE: Duration = Duration::from_secs(3);
@@ -67,7 +75,7 @@ impl Oracle {
         batch: &[&[u8]],
     ) -> Result<Vec<DenyObservation>> {
         let patience = self.config.limits.timeout;
-        let lost = |Loss(outcome): Loss| records::deny_without_record(outcome, None);
+        let lost = |loss: Loss| records::deny_without_record(loss.outcome, Some(&loss.reason));
         self.drive(python, Tier::Deny, run, batch, 1, patience, records::deny, lost)
     }
 
@@ -132,10 +140,15 @@ impl Oracle {
         let version = self.python(python)?.version.clone();
         // A group that runs out of time is followed by the load of the one at fault, alone.
         let patience = self.config.limits.timeout * 2 + GRACE;
-        // The zygote runs nothing untrusted: whatever ended it, it was not this pickle's load.
-        let lost = |_: Loss| Filtered {
-            observation: records::full_without_record(&version, run.engine, "the worker was lost"),
-            alone: true,
+        let lost = |loss: Loss| {
+            // The zygote runs nothing untrusted: what ended it says nothing of this pickle.
+            let outcome = match loss.outcome {
+                Outcome::Timeout => Outcome::Timeout,
+                _ => Outcome::Sandbox,
+            };
+            let (engine, why) = (run.engine, &loss.reason);
+            let observation = records::full_without_record(&version, engine, outcome, why);
+            Filtered { observation, alone: true }
         };
         let parse = |bytes: &[u8]| records::full(bytes, &version, run.engine);
         self.drive(python, Tier::Full, run, pickles, group, patience, parse, lost)
@@ -176,36 +189,54 @@ impl Oracle {
         parse: impl Fn(&[u8]) -> T,
         lost: impl Fn(Loss) -> T,
     ) -> Result<Vec<T>> {
-        let mut out = Vec::with_capacity(pickles.len());
+        let mut out: Vec<T> = Vec::with_capacity(pickles.len());
+        // The pickle that is tried for the second time, after its worker died.
+        let mut again = None;
         while out.len() < pickles.len() {
             let rest = &pickles[out.len()..];
             let fitting = rest.iter().position(|p| p.len() > MAX_PICKLE).unwrap_or(rest.len());
             if fitting == 0 {
-                out.push(lost(Loss(Outcome::Sandbox)));
+                let len = rest[0].len();
+                let reason =
+                    format!("the pickle has {len} bytes; the oracle takes at most {MAX_PICKLE}");
+                out.push(lost(Loss::new(Outcome::Sandbox, reason)));
                 continue;
             }
             let reply = self.worker(python, tier)?.run(run, &rest[..fitting], group, patience)?;
-            let Reply { records, done, loss } = reply;
-            let mut reader = crate::protocol::Reader::new(&records);
+            let Reply { records, given, done, loss } = reply;
             let before = out.len();
-            while out.len() - before < done {
-                let Some(record) = reader.bytes() else { break };
-                out.push(parse(record));
+            let records = records::split(&records, self.longest_record(tier));
+            out.extend(records.take(done).map(&parse));
+            // Never wait for a worker that makes no progress.
+            let loss = loss.or_else(|| {
+                let garbled = out.len() - before < done || done == 0;
+                garbled.then(|| Loss::new(Outcome::Sandbox, "the worker's answer was garbled"))
+            });
+            let Some(loss) = loss else { continue };
+            *self.slot(python, tier) = None;
+            if out.len() - before == given {
+                continue; // It was at none.
             }
-            let garbled = out.len() - before < done;
-            if loss.is_some() || garbled {
-                *self.slot(python, tier) = None;
-            }
-            if let Some(loss) = loss {
+            // A zygote runs nothing untrusted: its death is not this pickle's doing, as a rule.
+            let retried = again.replace(out.len()) == Some(out.len());
+            if tier == Tier::Deny || loss.outcome == Outcome::Timeout || retried {
                 out.push(lost(loss));
-            } else if garbled || done == 0 {
-                // Never wait for a worker that makes no progress.
-                *self.slot(python, tier) = None;
-                out.push(lost(Loss(Outcome::Sandbox)));
             }
         }
-        out.truncate(pickles.len());
         Ok(out)
+    }
+
+    /// The longest record that a worker which keeps to its limits makes.
+    fn longest_record(&self, tier: Tier) -> usize {
+        match tier {
+            Tier::Deny => MAX_DENY_RECORD + RECORD_FRAME,
+            // The memory of traces has room for two.
+            Tier::Full => {
+                2 * (self.config.limits.trace + protocol::TRACE_RESERVE)
+                    + self.config.limits.output
+                    + RECORD_FRAME
+            }
+        }
     }
 
     fn slot(&mut self, python: usize, tier: Tier) -> &mut Option<Worker> {
@@ -219,8 +250,8 @@ impl Oracle {
     fn worker(&mut self, python: usize, tier: Tier) -> Result<&mut Worker> {
         self.python(python)?;
         let slot = self.slot(python, tier);
-        let worn = |worker: &Worker| tier == Tier::Deny && worker.served >= RECYCLE_AFTER;
-        if slot.as_mut().is_some_and(|worker| worn(worker) || !worker.alive()) {
+        let most = if tier == Tier::Deny { RECYCLE_AFTER } else { RECYCLE_ZYGOTE_AFTER };
+        if slot.as_mut().is_some_and(|worker| worker.worn(most) || !worker.fit()) {
             *slot = None;
         }
         if slot.is_none() {

@@ -7,8 +7,9 @@
 
 use std::sync::atomic::AtomicU32;
 
-/// The largest pickle accepted.
-pub const MAX_PICKLE: usize = 64 << 20;
+/// The largest pickle accepted. Loading one takes its size three times over (the copy of the
+/// zygote's, the value, what the engine reads ahead), which the default limit of memory holds.
+pub const MAX_PICKLE: usize = 128 << 20;
 /// Room for the batch: one pickle of the largest size, or many small ones. The memory is sparse.
 pub const INPUT_LEN: usize = MAX_PICKLE + (1 << 20);
 /// Room for the records of a batch.
@@ -26,6 +27,9 @@ pub const MAX_GROUP: usize = 16;
 pub const MAX_BATCH: usize = 4096;
 /// Longest record of the deny tier; globals that do not fit are left out, and that is said.
 pub const MAX_DENY_RECORD: usize = 64 << 10;
+
+/// Kept free in a trace for the end record and the mark that the trace is incomplete.
+pub const TRACE_RESERVE: usize = 40 << 10;
 
 /// Control: run the batch.
 pub const GO: u8 = b'g';
@@ -194,6 +198,23 @@ impl Start {
         }
         Some(start)
     }
+}
+
+/// What a signal is called in a reason.
+pub fn signal_name(signal: i32) -> String {
+    let known = match signal {
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGILL => "SIGILL",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSYS => "SIGSYS",
+        libc::SIGXCPU => "SIGXCPU",
+        other => return format!("signal {other}"),
+    };
+    known.to_owned()
 }
 
 /// Appends a number.

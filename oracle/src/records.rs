@@ -7,6 +7,13 @@ use crate::{
     TouchKind, Touched,
 };
 
+/// The records of a batch, one after the other; ends early where one is cut off or longer than
+/// any that a worker makes.
+pub(crate) fn split(bytes: &[u8], longest: usize) -> impl Iterator<Item = &[u8]> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || reader.bytes().filter(|record| record.len() <= longest))
+}
+
 /// A record of the deny tier.
 pub(crate) fn deny(bytes: &[u8]) -> DenyObservation {
     let garbled = || deny_without_record(Outcome::Sandbox, Some("the record was garbled"));
@@ -40,7 +47,8 @@ pub(crate) fn deny_without_record(outcome: Outcome, why: Option<&str>) -> DenyOb
 
 /// A record of the full tier: how the process ended, and the trace it left.
 pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Filtered {
-    let mut observation = full_without_record(python, engine, "the record was garbled");
+    let why = "the record was garbled";
+    let mut observation = full_without_record(python, engine, Outcome::Sandbox, why);
     let mut alone = false;
     let parsed = parse_full(bytes, &mut observation, &mut alone);
     if parsed.is_none() {
@@ -50,11 +58,16 @@ pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Filtered {
 }
 
 /// For a pickle of which nothing came back.
-pub(crate) fn full_without_record(python: &str, engine: Engine, why: &str) -> Observation {
+pub(crate) fn full_without_record(
+    python: &str,
+    engine: Engine,
+    outcome: Outcome,
+    why: &str,
+) -> Observation {
     Observation {
         python: python.to_owned(),
         engine,
-        outcome: Outcome::Sandbox,
+        outcome,
         exception: Some(why.to_owned()),
         touched: Vec::new(),
         effects: Vec::new(),

@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{FallocateFlags, MemfdFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::protocol::{Header, SHARED_LEN};
@@ -64,6 +64,18 @@ impl Shared {
         // the copied bytes: the parser copes with any bytes.
         unsafe { ptr::copy_nonoverlapping(self.base.add(at), out.as_mut_ptr(), len) }
         out
+    }
+
+    /// Gives the memory of a large range back to the system: it would be held until the worker
+    /// ends. The range reads as zeroes then.
+    pub(crate) fn give_back(&self, at: usize, len: usize) {
+        // Small ranges are soon written again, and cost less to keep.
+        const KEPT: usize = 1 << 20;
+        if len > KEPT {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            // A failure leaves the memory in use, no more.
+            let _ = rustix::fs::fallocate(&self.fd, flags, at as u64, len as u64);
+        }
     }
 }
 

@@ -1,18 +1,18 @@
 //! One worker process, seen from the host: starting it, giving it batches, noticing its death.
-
-#![allow(unsafe_code, reason = "pre_exec, to hand file descriptors to the worker")]
+//!
+//! Nothing that a worker says is believed beyond what it can be held to: counts and lengths are
+//! bounded, patience ends, and whoever breaks the protocol is gone.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-
+use crate::process::{Death, Process, readable};
 use crate::protocol::{self, INPUT_AT, INPUT_LEN, OUTPUT_AT, OUTPUT_LEN, Start, WireRun};
 use crate::shared::Shared;
 use crate::{Engine, Error, OracleConfig, Outcome, Python, Result, Run};
@@ -38,6 +38,19 @@ worker.serve(control, shared, module)
 /// Longest wait for a worker to become ready: it imports what the allow list names.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// By how much a worker's own memory may grow before it is replaced. A cache of what it loaded
+/// is a few megabytes; more is a leak, and every fork pays for it.
+const MAX_GROWTH: u64 = 64 << 20;
+
+/// Between how many pickles the growth is looked at: reading it takes 10 µs.
+const LOOK_EVERY: u64 = 1024;
+
+/// How long a worker that hung up may take to die: a crash takes that long to be a corpse.
+const DYING_WORDS: Duration = Duration::from_secs(1);
+
+/// Most that is read of what a worker that did not start has to say.
+const MAX_COMPLAINT: u64 = 64 << 10;
+
 /// Which kind of worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tier {
@@ -48,14 +61,27 @@ pub(crate) enum Tier {
 }
 
 /// How a worker was lost, and what that means for the pickle it was at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Loss(pub(crate) Outcome);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// The pickle's outcome, if it was loaded by the worker itself.
+    pub(crate) outcome: Outcome,
+    /// What happened.
+    pub(crate) reason: String,
+}
+
+impl Loss {
+    pub(crate) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: reason.into() }
+    }
+}
 
 /// What came back from one batch.
 pub(crate) struct Reply {
     /// The records finished, one after the other.
     pub(crate) records: Vec<u8>,
-    /// How many there are.
+    /// How many pickles the worker was given.
+    pub(crate) given: usize,
+    /// How many records there are.
     pub(crate) done: usize,
     /// Set if the worker is gone; the next pickle was the one it was at.
     pub(crate) loss: Option<Loss>,
@@ -63,11 +89,15 @@ pub(crate) struct Reply {
 
 /// A running worker.
 pub(crate) struct Worker {
-    child: Child,
+    process: Process,
     control: UnixStream,
     shared: Shared,
     /// Pickles given so far.
     pub(crate) served: u64,
+    /// Its private memory after its first batches.
+    baseline: Option<u64>,
+    /// How many pickles it may be given before its memory is looked at again.
+    look_at: u64,
 }
 
 impl Worker {
@@ -77,15 +107,16 @@ impl Worker {
         let mut shared = Shared::new()?;
         shared.write(INPUT_AT, &start_message(python, tier, config).encode());
         let module = memory_file(MODULE)?;
-        let theirs = OwnedFd::from(theirs);
-        let passed: [RawFd; 3] = [theirs.as_raw_fd(), shared.fd.as_raw_fd(), module.as_raw_fd()];
+        let passed =
+            [OwnedFd::from(theirs), shared.fd.try_clone().map_err(Error::os("dup"))?, module];
+        let numbers = passed.each_ref().map(|fd| fd.as_raw_fd().to_string());
 
         let mut command = Command::new(&python.exe);
         command
             // Not -I: it would ignore PYTHONHASHSEED, and with it the order of sets. Unbuffered,
             // so that what a load prints is not lost when its process dies.
             .args(["-s", "-S", "-B", "-u", "-c", BOOTSTRAP])
-            .args(passed.map(|fd| fd.to_string()))
+            .args(numbers)
             .current_dir("/")
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -96,35 +127,19 @@ impl Worker {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // SAFETY: only fcntl, prctl and personality are called between fork and exec, all of
-        // them async-signal-safe; the descriptors stay open in the parent until `spawn` returns.
-        unsafe {
-            command.pre_exec(move || {
-                for fd in passed {
-                    let fd = rustix::fd::BorrowedFd::borrow_raw(fd);
-                    rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
-                }
-                // Nothing may outlive the host.
-                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                // Same addresses each time, as far as possible: hashes of objects depend on them.
-                libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
-                Ok(())
-            });
-        }
-        let child = command.spawn().map_err(|e| Error::Worker {
+        let process = Process::spawn(&mut command, passed).map_err(|e| Error::Worker {
             exe: python.exe.clone(),
             reason: format!("cannot be started: {e}"),
         })?;
-        drop(theirs);
-        let mut worker = Self { child, control, shared, served: 0 };
+        let mut worker =
+            Self { process, control, shared, served: 0, baseline: None, look_at: LOOK_EVERY };
         worker.wait_ready(&python.exe)?;
         Ok(worker)
     }
 
     fn wait_ready(&mut self, exe: &Path) -> Result<()> {
-        let answer = if self.readable(START_TIMEOUT)? { self.answer() } else { None };
+        let ready = self.readable(START_TIMEOUT)?;
+        let answer = if ready { self.answer() } else { None };
         let reason = match answer {
             Some(protocol::OK) => return Ok(()),
             Some(protocol::REFUSED) => {
@@ -133,12 +148,15 @@ impl Worker {
                 String::from_utf8_lossy(&text).into_owned()
             }
             _ => {
-                let _ = self.child.kill();
-                let mut text = String::new();
-                if let Some(mut stderr) = self.child.stderr.take() {
-                    let _ = stderr.read_to_string(&mut text);
+                let stderr = self.process.take_stderr();
+                self.process.end(if ready { DYING_WORDS } else { Duration::ZERO });
+                let mut text = Vec::new();
+                if let Some(stderr) = stderr {
+                    let _ = stderr.take(MAX_COMPLAINT).read_to_end(&mut text);
                 }
-                text.lines().last().unwrap_or("it died without a word").to_owned()
+                let text = String::from_utf8_lossy(&text);
+                let last = text.lines().last().unwrap_or("it died without a word");
+                if ready { last.to_owned() } else { format!("no answer in time; {last}") }
             }
         };
         Err(match reason.strip_prefix("sandbox: ") {
@@ -147,9 +165,21 @@ impl Worker {
         })
     }
 
-    /// Whether the worker still runs.
-    pub(crate) fn alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// Whether the worker still runs, and has said nothing unasked.
+    pub(crate) fn fit(&mut self) -> bool {
+        self.process.alive() && !self.readable(Duration::ZERO).unwrap_or(true)
+    }
+
+    /// Whether it should be replaced before it drifts: after `most` pickles, or when its own
+    /// memory has grown.
+    pub(crate) fn worn(&mut self, most: u64) -> bool {
+        if self.served < self.look_at {
+            return self.served >= most;
+        }
+        self.look_at = self.served + LOOK_EVERY;
+        let Some(now) = self.process.private_memory() else { return self.served >= most };
+        let grown = now.saturating_sub(*self.baseline.get_or_insert(now));
+        self.served >= most || grown > MAX_GROWTH
     }
 
     /// Gives the worker as many of the pickles as fit, at least one, and waits until they are
@@ -162,7 +192,7 @@ impl Worker {
         group: usize,
         patience: Duration,
     ) -> Result<Reply> {
-        let count = self.write_batch(pickles);
+        let (count, used) = self.write_batch(pickles);
         let header = self.shared.header();
         header.group.store(group as u32, Relaxed);
         header.count.store(count as u32, Relaxed);
@@ -171,13 +201,16 @@ impl Worker {
         header.output.store(0, Release);
         self.served += count as u64;
         let loss = match self.control.write_all(&[protocol::GO]) {
-            Ok(()) => self.wait_done(patience)?,
+            Ok(()) => self.wait_done(count, patience)?,
             Err(_) => Some(self.post_mortem()),
         };
         let header = self.shared.header();
         let done = (header.done.load(Acquire) as usize).min(count);
         let len = (header.output.load(Acquire) as usize).min(OUTPUT_LEN);
-        Ok(Reply { records: self.shared.read(OUTPUT_AT, len), done, loss })
+        let records = self.shared.read(OUTPUT_AT, len);
+        self.shared.give_back(INPUT_AT, used);
+        self.shared.give_back(OUTPUT_AT, len);
+        Ok(Reply { records, given: count, done, loss })
     }
 
     /// Has the worker fork and reap `count` children that do nothing; false if it was lost.
@@ -189,10 +222,11 @@ impl Worker {
 
     /// The process, as the kernel numbers it.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
-    fn write_batch(&mut self, pickles: &[&[u8]]) -> usize {
+    /// Writes as many as fit; how many, and the bytes they take.
+    fn write_batch(&mut self, pickles: &[&[u8]]) -> (usize, usize) {
         let mut at = INPUT_AT;
         let mut count = 0;
         for pickle in pickles.iter().take(protocol::MAX_BATCH) {
@@ -205,43 +239,42 @@ impl Worker {
             count += 1;
         }
         assert!(count > 0, "the caller keeps larger pickles away");
-        count
+        (count, at - INPUT_AT)
     }
 
     /// Waits for the answer. As long as pickles end now and then, the worker is left alone.
-    fn wait_done(&mut self, patience: Duration) -> Result<Option<Loss>> {
+    fn wait_done(&mut self, count: usize, patience: Duration) -> Result<Option<Loss>> {
         let mut done = 0;
         let mut since = Instant::now();
         loop {
             if self.readable((patience / 8).max(Duration::from_millis(1)))? {
                 return Ok(match self.answer() {
                     Some(protocol::OK) => None,
-                    _ => Some(self.post_mortem()),
+                    Some(other) => {
+                        self.process.end(Duration::ZERO);
+                        let reason = format!("the worker answered {other:#04x}");
+                        Some(Loss::new(Outcome::Sandbox, reason))
+                    }
+                    None => Some(self.post_mortem()),
                 });
             }
             let now_done = self.shared.header().done.load(Acquire);
-            if now_done != done {
+            // Counting backwards, or beyond the batch, is no progress.
+            if now_done > done && now_done as usize <= count {
                 (done, since) = (now_done, Instant::now());
             } else if since.elapsed() >= patience {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                return Ok(Some(Loss(Outcome::Timeout)));
+                let stuck = match self.process.end(Duration::ZERO) {
+                    Death::Stuck => " and hangs in the kernel",
+                    Death::Own(_) | Death::Killed => "",
+                };
+                let reason = format!("the worker did not answer within {patience:?}{stuck}");
+                return Ok(Some(Loss::new(Outcome::Timeout, reason)));
             }
         }
     }
 
     fn readable(&self, timeout: Duration) -> Result<bool> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let spec = Timespec::try_from(left).ok();
-            let mut fds = [PollFd::new(&self.control, PollFlags::IN)];
-            match rustix::event::poll(&mut fds, spec.as_ref()) {
-                Ok(n) => return Ok(n > 0),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(e) => return Err(Error::os("cannot wait for a worker")(e.into())),
-            }
-        }
+        readable(&self.control, timeout).map_err(Error::os("cannot wait for a worker"))
     }
 
     fn answer(&mut self) -> Option<u8> {
@@ -250,27 +283,27 @@ impl Worker {
         Some(byte[0])
     }
 
-    /// What the death of the worker says about the pickle it was at.
+    /// What the end of a worker that hung up says about the pickle it was at.
     fn post_mortem(&mut self) -> Loss {
-        let status = self.child.wait();
-        let signal = status.ok().and_then(|status| status.signal());
-        tracing::debug!(?signal, "worker lost");
-        Loss(match signal {
-            Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGABRT | libc::SIGFPE | libc::SIGILL) => {
+        let death = self.process.end(DYING_WORDS);
+        tracing::debug!(?death, "worker lost");
+        let Death::Own(status) = death else {
+            return Loss::new(Outcome::Sandbox, "the worker hung up and went on");
+        };
+        let Some(signal) = status.signal() else {
+            let code = status.code().unwrap_or_default();
+            return Loss::new(Outcome::Sandbox, format!("the worker ended with status {code}"));
+        };
+        let outcome = match signal {
+            libc::SIGSEGV | libc::SIGBUS | libc::SIGABRT | libc::SIGFPE | libc::SIGILL => {
                 Outcome::Signaled
             }
             // Nobody here sends it but the kernel, when memory runs out.
-            Some(libc::SIGKILL) => Outcome::Oom,
-            Some(libc::SIGXCPU) => Outcome::Timeout,
+            libc::SIGKILL => Outcome::Oom,
+            libc::SIGXCPU => Outcome::Timeout,
             _ => Outcome::Sandbox,
-        })
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        };
+        Loss::new(outcome, format!("the worker was lost: {}", protocol::signal_name(signal)))
     }
 }
 

@@ -187,7 +187,7 @@ fn too_many_globals_are_said_to_be_too_many() {
 #[test]
 fn a_pickle_larger_than_the_shared_memory_is_an_outcome() {
     let mut oracle = oracle(&[], Refused::Raise);
-    let large = vec![b'N'; (64 << 20) + 1];
+    let large = vec![b'N'; (128 << 20) + 1];
     let seen = oracle.deny(0, Engine::CLoads.into(), &[&large, b"N."]).unwrap();
     assert_eq!(seen[0].outcome, Outcome::Sandbox);
     assert_eq!(seen[1].outcome, Outcome::Loaded);

@@ -180,13 +180,16 @@ fn modes_and_engines_reach_the_unpickler() {
 #[test]
 fn a_large_pickle_fits_and_a_larger_one_does_not() {
     let mut oracle = oracle();
-    let len = (60u32 << 20).to_le_bytes();
+    let len = (100u32 << 20).to_le_bytes();
     let mut bytes = [b"\x80\x03B".as_slice(), &len].concat();
-    bytes.resize(bytes.len() + (60 << 20), b'x');
+    bytes.resize(bytes.len() + (100 << 20), b'x');
     bytes.push(b'.');
-    for engine in [Engine::CLoads, Engine::CFile] {
-        assert_eq!(full(&mut oracle, engine, &bytes).outcome, Outcome::Loaded);
+    for engine in [Engine::CLoads, Engine::CFile, Engine::Py] {
+        let seen = full(&mut oracle, engine, &bytes);
+        assert_eq!(seen.outcome, Outcome::Loaded, "{engine:?} {:?}", seen.exception);
     }
-    let seen = full(&mut oracle, Engine::CLoads, &vec![b'N'; (64 << 20) + 1]);
+    let seen = full(&mut oracle, Engine::CLoads, &vec![b'N'; (128 << 20) + 1]);
     assert_eq!(seen.outcome, Outcome::Sandbox);
+    assert!(seen.exception.unwrap().contains("takes at most 134217728"));
+    assert_eq!(full(&mut oracle, Engine::CLoads, b"N.").outcome, Outcome::Loaded);
 }

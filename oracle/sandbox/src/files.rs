@@ -11,19 +11,30 @@ use landlock::{
 /// requests, abstract sockets and signals. Older kernels do what they can.
 const VERSION: ABI = ABI::V6;
 
-/// Restricts this process to reading `paths` and what lies beneath; false if the kernel does
-/// not know landlock. Paths that don't exist give nothing.
+/// Restricts this process to reading `paths` and what lies beneath, and to writing beneath
+/// `scratch`; false if the kernel does not know landlock. Paths that don't exist give nothing.
 ///
 /// Executing is not granted, and does not need to be: mapping a shared object is reading.
 pub(crate) fn restrict(paths: &[PathBuf], scratch: Option<&Path>) -> Result<bool, RulesetError> {
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
-    let readable = paths.iter().map(PathBuf::as_path).chain(scratch);
+    // Regular files and directories; no links, sockets, pipes or devices.
+    let writing = AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::Refer;
+    let null = scratch.map(|_| Path::new("/dev/null"));
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(VERSION))?
         .handle_access(AccessNet::from_all(VERSION))?
         .scope(Scope::from_all(VERSION))?
         .create()?
-        .add_rules(path_beneath_rules(readable, reading))?
+        .add_rules(path_beneath_rules(paths, reading))?
+        .add_rules(path_beneath_rules(scratch, reading | writing))?
+        // What writes there leaves nothing.
+        .add_rules(path_beneath_rules(null, reading | AccessFs::WriteFile))?
         .restrict_self()?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }

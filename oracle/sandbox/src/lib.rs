@@ -53,6 +53,14 @@
 //! child running. Where the kernel has no user notification ([`Record::Errno`]), calls are
 //! denied all the same, unrecorded.
 //!
+//! # The scratch directory
+//!
+//! A pickle may write in one place: the small, empty file system that it finds as its working
+//! directory and, as a rule, `/tmp`. Its writing calls are denied and recorded like any other,
+//! and then let go on; landlock and the read-only mounts, both, see to it that they reach
+//! nothing else. After a child that wrote, [`Entered::tidy`] empties it. Where either of the two
+//! layers, or recording, is absent, there is none: every writing call fails.
+//!
 //! # The PID namespace
 //!
 //! The first process forked after `unshare(CLONE_NEWPID)` is the namespace's process 1, and
@@ -76,6 +84,7 @@ mod mounts;
 mod namespaces;
 mod probe;
 mod recorder;
+mod scratch;
 mod sys;
 mod trusted;
 mod worker;

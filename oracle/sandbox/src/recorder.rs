@@ -1,13 +1,15 @@
 //! The recorder: hears of each denied call, notes it, and answers `EPERM`.
 //!
-//! It must never answer anything else: a call let through here would be judged by what the
-//! caller's memory said a moment ago.
+//! The one exception are calls that write, where there is a scratch directory (see
+//! [`crate::scratch`]). The recorder must never look at what a call's pointers point to: the
+//! caller can change it before the kernel looks.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use crate::{Error, Result, sys, syscall_name, trusted};
+use crate::{Error, Result, scratch, sys, syscall_name, trusted};
 
 /// A denied call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +42,18 @@ impl fmt::Display for Denied {
 #[derive(Debug)]
 pub struct Recorder {
     listener: OwnedFd,
+    /// Whether calls that write may go on.
+    scratch: bool,
+    /// Whether one did since [`Recorder::wrote`] was asked.
+    wrote: Cell<bool>,
 }
 
 impl Recorder {
-    pub(crate) fn new(listener: OwnedFd) -> Self {
+    pub(crate) fn new(listener: OwnedFd, scratch: bool) -> Self {
         // From Linux 6.6 on: wake the zygote on the caller's processor and the caller when it
         // is answered. They only ever take turns, so this saves most of the latency.
         const SYNC_WAKE_UP: usize = 1;
-        let recorder = Self { listener };
+        let recorder = Self { listener, scratch, wrote: Cell::new(false) };
         // SAFETY: the request takes its flag by value. Older kernels refuse it, which is fine.
         let _ = unsafe { recorder.request(libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
         recorder
@@ -66,8 +72,10 @@ impl Recorder {
         while served < AT_ONCE && self.waiting().map_err(Error::zygote("poll of the listener"))? {
             match self.receive() {
                 Ok((id, denied)) => {
+                    let go_on = self.scratch && scratch::lets_through(denied.number as _);
                     note(denied);
-                    self.answer(id).map_err(Error::zygote("answer to a denied call"))?;
+                    self.wrote.set(self.wrote.get() || go_on);
+                    self.answer(id, go_on).map_err(Error::zygote("answer to a denied call"))?;
                     served += 1;
                 }
                 // The caller died in the meantime, or a signal came.
@@ -76,6 +84,11 @@ impl Recorder {
             }
         }
         Ok(served)
+    }
+
+    /// Whether a call that writes was let through since this was last asked.
+    pub(crate) fn wrote(&self) -> bool {
+        self.wrote.replace(false)
     }
 
     fn waiting(&self) -> io::Result<bool> {
@@ -98,8 +111,12 @@ impl Recorder {
         Ok((heard.id, denied))
     }
 
-    fn answer(&self, id: u64) -> io::Result<()> {
-        let answer = libc::seccomp_notif_resp { id, val: 0, error: -libc::EPERM, flags: 0 };
+    fn answer(&self, id: u64, go_on: bool) -> io::Result<()> {
+        let (error, flags) = match go_on {
+            true => (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
+            false => (-libc::EPERM, 0),
+        };
+        let answer = libc::seccomp_notif_resp { id, val: 0, error, flags };
         loop {
             // SAFETY: the struct is the one that this request reads.
             let sent =

@@ -16,7 +16,8 @@ use crate::filter::{self, Action};
 use crate::recorder::{Denied, Recorder};
 use crate::zygote::{Child, End};
 use crate::{
-    Error, Layer, LayerStatus, Result, capabilities, files, keeper, limits, mounts, namespaces, sys,
+    Error, Layer, LayerStatus, Result, capabilities, files, keeper, limits, mounts, namespaces,
+    scratch, sys,
 };
 
 /// Whether denied calls are recorded.
@@ -78,6 +79,8 @@ pub struct Entered {
     /// The working directory: the private, empty file system, or `/` if there is none.
     pub directory: PathBuf,
     recorder: Option<Recorder>,
+    /// Where pickles may write.
+    scratch: Option<OwnedFd>,
     /// A descriptor of no use, to take the listener's place in a child.
     pub(crate) hole: OwnedFd,
 }
@@ -89,6 +92,27 @@ impl Entered {
         self.recorder.as_ref()
     }
 
+    /// Whether pickles may write in [`Entered::directory`].
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        self.scratch.is_some()
+    }
+
+    /// Empties the scratch directory if anything was written since this was last called. To be
+    /// called when a child is dead and before the next is forked.
+    ///
+    /// # Errors
+    ///
+    /// If something is left: this worker must fork no more.
+    pub fn tidy(&self) -> Result<()> {
+        match (&self.recorder, &self.scratch) {
+            (Some(recorder), Some(scratch)) if recorder.wrote() => {
+                scratch::sweep(scratch).map_err(Error::zygote("emptying of the scratch directory"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Waits for `child` to end and reaps it; tells `note` of each denied call before the
     /// child learns of it; kills the child when `time` is up.
     ///
@@ -96,7 +120,9 @@ impl Entered {
     ///
     /// If waiting or answering fails: the worker is lost.
     pub fn attend(&self, child: &Child, time: Duration, note: impl FnMut(Denied)) -> Result<End> {
-        child.attend(self.recorder(), time, note)
+        let end = child.attend(self.recorder(), time, note)?;
+        self.tidy()?;
+        Ok(end)
     }
 }
 
@@ -150,6 +176,7 @@ pub fn enter_worker(config: &WorkerConfig) -> Result<Entered> {
             Err(error) => layers.tried(Layer::MountNamespace, Err(error)),
         }
     }
+    let usable = scratch.as_deref().is_some_and(takes_files);
     let directory = scratch.clone().unwrap_or_else(|| PathBuf::from("/"));
     std::env::set_current_dir(&directory)
         .map_err(Error::at(Layer::MountNamespace, "changing to the empty directory"))?;
@@ -186,10 +213,22 @@ pub fn enter_worker(config: &WorkerConfig) -> Result<Entered> {
 
     let hole = sys::open(c"/", libc::O_PATH)
         .map_err(Error::at(Layer::Seccomp, "opening / as a placeholder"))?;
-    let recorder = install_base(config.record, &mut layers)?;
+    // Two layers must say where, once the filter lets a call go on.
+    let twice = layers.has(Layer::Landlock) && layers.has(Layer::MountNamespace);
+    let mut scratch = match scratch.filter(|_| twice && usable) {
+        Some(_) => Some(
+            sys::open(c".", libc::O_RDONLY | libc::O_DIRECTORY)
+                .map_err(Error::at(Layer::MountNamespace, "opening the scratch directory"))?,
+        ),
+        None => None,
+    };
+    let recorder = install_base(config.record, scratch.is_some(), &mut layers)?;
+    if recorder.is_none() {
+        scratch = None;
+    }
     layers.found(Layer::Seccomp, "in force");
 
-    Ok(Entered { layers: layers.0, directory, recorder, hole })
+    Ok(Entered { layers: layers.0, directory, recorder, scratch, hole })
 }
 
 fn refuse_threads() -> Result<()> {
@@ -213,17 +252,24 @@ fn mount_scratch(config: &WorkerConfig) -> Option<PathBuf> {
         .map(Path::to_path_buf)
 }
 
+/// Whether files can be made there: not by who has no number in the user namespace, as root
+/// without capabilities.
+fn takes_files(directory: &Path) -> bool {
+    let probe = directory.join("probe");
+    fs::write(&probe, "").is_ok() && fs::remove_file(&probe).is_ok()
+}
+
 fn lies_beneath(path: &Path, place: &Path) -> bool {
     path.starts_with(place) || fs::canonicalize(path).is_ok_and(|path| path.starts_with(place))
 }
 
 /// Installs the base filter, the recording one if wanted and possible.
-fn install_base(record: Record, layers: &mut Layers) -> Result<Option<Recorder>> {
+fn install_base(record: Record, scratch: bool, layers: &mut Layers) -> Result<Option<Recorder>> {
     if record == Record::Notify {
         match filter::install_with_listener(&filter::base(Action::Notify)?) {
             Ok(listener) => {
                 layers.found(Layer::SeccompNotify, "denied calls are recorded");
-                return Ok(Some(Recorder::new(listener)));
+                return Ok(Some(Recorder::new(listener, scratch)));
             }
             Err(error) => layers.tried(Layer::SeccompNotify, Err(error)),
         }

@@ -2,18 +2,23 @@
 
 use std::path::PathBuf;
 
-use assay_sandbox::{ChildLimits, Confinement, Entered, Prepared, WorkerConfig};
+use assay_sandbox::{ChildLimits, Confinement, Entered, Prepared, Record, WorkerConfig};
 
 use crate::protocol::{SHARED_LEN, Start};
 
 /// Open files that a load can need at once: importing a deep package opens a handful.
 const OPEN_FILES: u64 = 64;
 
+/// Size of the scratch directory, and of a file in it: room for any gadget's canary.
+pub const SCRATCH: u64 = 1 << 20;
+
 /// Confines this process for good. The reason for a refusal begins with `sandbox: `.
 pub fn enter(start: &Start) -> Result<Entered, String> {
     let mut read_only = WorkerConfig::system();
     read_only.extend(start.read_only.iter().map(PathBuf::from));
-    let config = WorkerConfig { read_only, ..WorkerConfig::default() };
+    // In the deny tier nobody would listen.
+    let record = if start.full { Record::Notify } else { Record::Errno };
+    let config = WorkerConfig { read_only, tmpfs_bytes: SCRATCH, record };
     assay_sandbox::enter_worker(&config).map_err(refusal)
 }
 

@@ -7,10 +7,7 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::protocol::{MAX_GROUP, put_bytes, put_optional, put_u32, tag};
-
-/// Kept free for the end record and the mark that the trace is incomplete.
-const RESERVE: usize = 40 << 10;
+use crate::protocol::{MAX_GROUP, TRACE_RESERVE as RESERVE, put_bytes, put_optional, put_u32, tag};
 
 /// Where the records begin.
 const RECORDS_AT: usize = size_of::<Head>();

@@ -4,7 +4,7 @@
 use assay_sandbox::End;
 
 use crate::effects;
-use crate::protocol::{outcome, put_bytes, put_optional, put_u32};
+use crate::protocol::{outcome, put_bytes, put_optional, put_u32, signal_name};
 
 /// What is known of one load besides its trace.
 pub struct Ending<'a> {
@@ -56,19 +56,4 @@ pub fn record<'a>(
 pub fn failure(reason: &str) -> Vec<u8> {
     let end = Err(reason.to_owned());
     record(&Ending { end, alone: true, time_us: 0, output: &[] }, std::iter::empty(), &[])
-}
-
-fn signal_name(signal: i32) -> String {
-    let known = [
-        (libc::SIGSEGV, "SIGSEGV"),
-        (libc::SIGABRT, "SIGABRT"),
-        (libc::SIGBUS, "SIGBUS"),
-        (libc::SIGFPE, "SIGFPE"),
-        (libc::SIGILL, "SIGILL"),
-        (libc::SIGTERM, "SIGTERM"),
-    ];
-    known
-        .iter()
-        .find(|(number, _)| *number == signal)
-        .map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }

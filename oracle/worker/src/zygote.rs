@@ -1,6 +1,8 @@
-//! The full tier's half in the parent: one fork per pickle or group of pickles, from an interpreter that is warm,
-//! hooked and confined already. The zygote itself never looks at a pickle.
+//! The full tier's half in the parent: one fork per pickle or group of pickles, from an
+//! interpreter that is warm, hooked and confined already. The zygote itself never looks at a
+//! pickle, and what a child changes of anything they share is put right before the next.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,12 +24,27 @@ use crate::{confine, full};
 /// Most distinct denied system calls reported for one pickle.
 const MAX_DENIED: usize = 64;
 
+/// The largest file that is left as it is until the next: more would be memory held for nothing.
+const KEPT: usize = 1 << 20;
+
+/// Where the descriptors by which the zygote writes files begin: one range, beyond what a child
+/// may use, which it closes at one go.
+const WRITERS: i32 = 128;
+
+/// A file that an engine reads.
+struct PickleFile {
+    /// Open for reading only: what is loaded is what was given.
+    reader: i32,
+    /// Open for writing; no child has it.
+    writer: i32,
+}
+
 /// What a zygote works with. Made before the process is confined.
 pub struct Resources {
     /// What the children write to their standard output and error.
     output: i32,
     /// The files that file engines read, one for each pickle of a group.
-    files: Vec<i32>,
+    files: Vec<PickleFile>,
     control: i32,
 }
 
@@ -46,7 +63,14 @@ impl Resources {
             check(libc::dup2(write, 1))?;
             check(libc::dup2(write, 2))?;
             libc::close(write);
-            let file = |_| check(libc::memfd_create(c"pickle".as_ptr(), libc::MFD_CLOEXEC));
+            let file = |_| {
+                let file = check(libc::memfd_create(c"pickle".as_ptr(), libc::MFD_CLOEXEC))?;
+                let path = std::ffi::CString::new(format!("/proc/self/fd/{file}"))?;
+                let reader = check(libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC))?;
+                let writer = check(libc::fcntl(file, libc::F_DUPFD_CLOEXEC, WRITERS))?;
+                libc::close(file);
+                Ok(PickleFile { reader, writer })
+            };
             let files = (0..MAX_GROUP).map(file).collect::<std::io::Result<_>>()?;
             Ok(Self { output: read, files, control })
         }
@@ -61,6 +85,8 @@ pub struct Zygote<'a, 'py> {
     pub entered: &'a Entered,
     pub prepared: Prepared,
     pub limits: ChildLimits,
+    /// Whether something went wrong that the next pickle might see.
+    broken: Cell<bool>,
 }
 
 impl<'a, 'py> Zygote<'a, 'py> {
@@ -72,8 +98,12 @@ impl<'a, 'py> Zygote<'a, 'py> {
         entered: &'a Entered,
     ) -> Result<Self, String> {
         let prepared = confine::prepare(Confinement::Full, entered)?;
-        let limits = confine::limits(start, false);
-        Ok(Self { start, resources, engines, entered, prepared, limits })
+        let mut limits = confine::limits(start, false);
+        if entered.writable() {
+            limits.file_size = confine::SCRATCH;
+        }
+        let broken = Cell::new(false);
+        Ok(Self { start, resources, engines, entered, prepared, limits, broken })
     }
 
     /// Answers one batch.
@@ -87,7 +117,12 @@ impl<'a, 'py> Zygote<'a, 'py> {
             let copied = |place: &Range<usize>| PyBytes::new(py, &shared.input()[place.clone()]);
             let pickles: Vec<_> = group.iter().map(copied).collect();
             let records = self.group(py, run, &pickles);
-            if !records.iter().all(|record| shared.push(record)) {
+            let pushed = records.iter().all(|record| shared.push(record));
+            if self.broken.get() {
+                // The host starts another.
+                exit_now(1);
+            }
+            if !pushed {
                 return;
             }
             rest = &rest[records.len()..];
@@ -124,18 +159,22 @@ impl<'a, 'py> Zygote<'a, 'py> {
         self.drain(&mut output);
         output.clear();
         let mut loads = Vec::with_capacity(pickles.len());
-        for (data, &file) in pickles.iter().zip(&self.resources.files) {
-            let source = if (index::C_FILE..=index::C_REUSE).contains(&run.engine) {
+        let by_file = (index::C_FILE..=index::C_REUSE).contains(&run.engine);
+        for (data, file) in pickles.iter().zip(&self.resources.files) {
+            let source = if by_file {
                 if let Err(error) = fill(file, data.as_bytes()) {
                     let reason = format!("the pickle's file cannot be written: {error}");
                     return vec![failure(&reason)];
                 }
-                Source::File(file)
+                Source::File(file.reader)
             } else {
                 Source::Memory
             };
             loads.push((data.clone(), source));
         }
+        // A child may have changed how the end of the pipe behaves, and all share that end.
+        // SAFETY: the zygote's own descriptor.
+        unsafe { libc::fcntl(1, libc::F_SETFL, 0) };
         let begin = Instant::now();
         match fork() {
             Ok(Fork::Child) => {
@@ -143,6 +182,7 @@ impl<'a, 'py> Zygote<'a, 'py> {
                 unsafe {
                     libc::close(self.resources.control);
                     libc::close(self.resources.output);
+                    libc::syscall(libc::SYS_close_range, WRITERS, u32::MAX, 0);
                 }
                 if let Err(reason) = confine::confine(&self.limits, &self.prepared) {
                     full::give_up(&reason);
@@ -151,7 +191,23 @@ impl<'a, 'py> Zygote<'a, 'py> {
             }
             Ok(Fork::Parent(child)) => {
                 let mut denied = Vec::new();
-                let end = self.attend(&child, &mut output, &mut denied);
+                let end = self.attend(&child, &mut output, &mut denied).and_then(|end| {
+                    self.entered.tidy().map_err(|error| error.to_string())?;
+                    Ok(end)
+                });
+                if end.is_err() {
+                    self.broken.set(true);
+                    let _ = child.kill();
+                    let _ = child.wait();
+                }
+                if by_file {
+                    let large = |data: &Bound<'_, PyBytes>| data.as_bytes().len() > KEPT;
+                    for (_, file) in
+                        pickles.iter().zip(&self.resources.files).filter(|(data, _)| large(data))
+                    {
+                        let _ = cut(file.writer);
+                    }
+                }
                 let time_us = begin.elapsed().as_micros() as u64;
                 // SAFETY: the child is dead and the zygote does not trace.
                 let log = &unsafe { trace() }.expect("set up before").log;
@@ -253,20 +309,26 @@ fn of<'a>(
     denied.iter().filter(move |(at, _)| *at == pickle).map(|(_, name)| *name)
 }
 
-fn fill(file: i32, bytes: &[u8]) -> std::io::Result<()> {
-    // SAFETY: the zygote's own descriptor; the bytes outlive the calls.
+/// Cuts a file to nothing.
+fn cut(file: i32) -> std::io::Result<()> {
+    // SAFETY: no pointers; the zygote's own descriptor.
+    unsafe { trusted(libc::SYS_ftruncate, [file as usize, 0, 0, 0, 0]) }.map(drop)
+}
+
+fn fill(file: &PickleFile, bytes: &[u8]) -> std::io::Result<()> {
+    cut(file.writer)?;
+    // SAFETY: the zygote's own descriptors; the bytes outlive the calls.
     unsafe {
-        trusted(libc::SYS_ftruncate, [file as usize, 0, 0, 0, 0])?;
-        libc::lseek(file, 0, libc::SEEK_SET);
+        libc::lseek(file.writer, 0, libc::SEEK_SET);
         let mut rest = bytes;
         while !rest.is_empty() {
-            let n = libc::write(file, rest.as_ptr().cast(), rest.len());
+            let n = libc::write(file.writer, rest.as_ptr().cast(), rest.len());
             let Ok(n) = usize::try_from(n) else {
                 return Err(std::io::Error::last_os_error());
             };
             rest = &rest[n..];
         }
-        libc::lseek(file, 0, libc::SEEK_SET);
+        libc::lseek(file.reader, 0, libc::SEEK_SET);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! One row for each call that is not simply denied, with the reason. Whatever has no row is
 //! denied with `EPERM` and recorded: among it every way to run a program, to reach the
-//! network, to change a file, to touch another process, to gain a namespace or a mount.
+//! network, to change a file (but in the scratch directory, see [`crate::scratch`]), to touch another process, to gain a namespace or a mount.
 //! To allow one more call, add its row; nothing else needs to change.
 
 use libc::{c_long, *};
@@ -233,6 +233,8 @@ const TABLE: &[Row] = &[
 
     // What only the zygote does.
     row(SYS_seccomp, Trusted, "the child's tail filter"),
+    row(SYS_unlinkat, Trusted, "empties the scratch directory"),
+    row(SYS_fchmodat, Trusted, "opens what a pickle closed there"),
     row(SYS_kill, Trusted, "ends a child"),
     row(SYS_pidfd_send_signal, Trusted, "ends a child, without a race for its number"),
     row(SYS_pidfd_open, Trusted, "waits for a child"),

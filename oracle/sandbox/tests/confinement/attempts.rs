@@ -12,8 +12,13 @@ use crate::process::errno;
 pub enum Expected {
     /// `EPERM`, and the call of this number is recorded.
     Recorded(c_long),
+    /// Any error that refuses, and the call of this number is recorded: where there is a
+    /// scratch directory, it is the kernel that refuses what lies outside.
+    Refused(c_long),
     /// This error, and nothing is recorded.
     Silent(i32),
+    /// Success, and the call of this number is recorded.
+    Written(c_long),
     /// Success, and nothing is recorded.
     Allowed,
     /// One of these signals, and nothing is recorded.
@@ -30,7 +35,7 @@ pub struct Attempt {
     pub expected: Expected,
 }
 
-use Expected::{Allowed, Killed, Recorded, Silent};
+use Expected::{Allowed, Killed, Recorded, Refused, Silent, Written};
 
 /// `name: the call => how it must end`, the call being an expression that gives -1 and errno.
 macro_rules! attempts {
@@ -45,6 +50,7 @@ macro_rules! attempts {
 }
 
 const FILE: *const c_char = c"/tmp/assay-attempt".as_ptr();
+const ELSEWHERE: *const c_char = c"/var/assay-attempt".as_ptr();
 const EXISTING: *const c_char = c"/etc/hostname".as_ptr();
 const NONE: *const c_char = std::ptr::null();
 const HERE: c_int = AT_FDCWD;
@@ -54,19 +60,26 @@ const FORK: c_long = SIGCHLD as c_long;
 #[allow(unused_unsafe, reason = "some of the calls are safe functions of this module")]
 pub const FILTERED: &[Attempt] = attempts! {
     // Files.
-    "create a file": open(FILE, O_CREAT | O_WRONLY, 0o600) => Recorded(SYS_openat);
-    "open for writing": open(EXISTING, O_WRONLY) => Recorded(SYS_openat);
-    "open for both": open(EXISTING, O_RDWR) => Recorded(SYS_openat);
-    "open and cut": open(EXISTING, O_RDONLY | O_TRUNC) => Recorded(SYS_openat);
-    "open without a name": open(c"/tmp".as_ptr(), O_TMPFILE | O_RDWR) => Recorded(SYS_openat);
+    "create a file": open(ELSEWHERE, O_CREAT | O_WRONLY, 0o600) => Refused(SYS_openat);
+    "open for writing": open(EXISTING, O_WRONLY) => Refused(SYS_openat);
+    "open for both": open(EXISTING, O_RDWR) => Refused(SYS_openat);
+    "open and cut": open(EXISTING, O_RDONLY | O_TRUNC) => Refused(SYS_openat);
+    "open without a name": open(c"/usr/lib".as_ptr(), O_TMPFILE | O_RDWR) => Refused(SYS_openat);
+    "write over what it may read": open(c"/etc/ld.so.cache".as_ptr(), O_WRONLY)
+        => Refused(SYS_openat);
+    "write to a device": open(c"/dev/urandom".as_ptr(), O_WRONLY) => Refused(SYS_openat);
+    "write through a link": open(c"/proc/self/exe".as_ptr(), O_WRONLY) => Refused(SYS_openat);
     "open by openat2": syscall(SYS_openat2, HERE, FILE, 0, 0) => Silent(ENOSYS);
     "chmod": fchmodat(HERE, EXISTING, 0o777, 0) => Recorded(SYS_fchmodat);
     "chown": fchownat(HERE, EXISTING, 1, 1, 0) => Recorded(SYS_fchownat);
     "symlink": symlinkat(EXISTING, HERE, FILE) => Recorded(SYS_symlinkat);
     "link": linkat(HERE, EXISTING, HERE, FILE, 0) => Recorded(SYS_linkat);
-    "rename": syscall(SYS_renameat2, HERE, EXISTING, HERE, FILE, 0) => Recorded(SYS_renameat2);
-    "unlink": unlinkat(HERE, EXISTING, 0) => Recorded(SYS_unlinkat);
-    "mkdir": mkdirat(HERE, FILE, 0o700) => Recorded(SYS_mkdirat);
+    "rename": syscall(SYS_renameat2, HERE, EXISTING, HERE, ELSEWHERE, 0)
+        => Refused(SYS_renameat2);
+    "rename into the scratch directory": renameat(HERE, EXISTING, HERE, c"x".as_ptr())
+        => Refused(SYS_renameat);
+    "unlink": unlinkat(HERE, EXISTING, 0) => Refused(SYS_unlinkat);
+    "mkdir": mkdirat(HERE, ELSEWHERE, 0o700) => Refused(SYS_mkdirat);
     "mknod": mknodat(HERE, FILE, S_IFIFO, 0) => Recorded(SYS_mknodat);
     "truncate": truncate(EXISTING, 0) => Recorded(SYS_truncate);
     "ftruncate": ftruncate(2, 0) => Recorded(SYS_ftruncate);
@@ -171,13 +184,13 @@ pub const FILTERED: &[Attempt] = attempts! {
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_unsafe, reason = "some of the calls are safe functions of this module")]
 pub const LOCAL: &[Attempt] = attempts! {
-    "old open": syscall(SYS_open, FILE, O_CREAT | O_WRONLY, 0o600) => Recorded(SYS_open);
-    "old creat": syscall(SYS_creat, FILE, 0o600) => Recorded(SYS_creat);
+    "old open": syscall(SYS_open, ELSEWHERE, O_CREAT | O_WRONLY, 0o600) => Refused(SYS_open);
+    "old creat": syscall(SYS_creat, ELSEWHERE, 0o600) => Refused(SYS_creat);
     "old fork": syscall(SYS_fork) => Recorded(SYS_fork);
     "old vfork": syscall(SYS_vfork) => Recorded(SYS_vfork);
     "old chmod": syscall(SYS_chmod, EXISTING, 0o777) => Recorded(SYS_chmod);
-    "old rename": syscall(SYS_rename, EXISTING, FILE) => Recorded(SYS_rename);
-    "old unlink": syscall(SYS_unlink, EXISTING) => Recorded(SYS_unlink);
+    "old rename": syscall(SYS_rename, EXISTING, ELSEWHERE) => Refused(SYS_rename);
+    "old unlink": syscall(SYS_unlink, EXISTING) => Refused(SYS_unlink);
     "old symlink": syscall(SYS_symlink, EXISTING, FILE) => Recorded(SYS_symlink);
     "alarm": syscall(SYS_alarm, 1) => Recorded(SYS_alarm);
     "x32 numbers": syscall(SYS_getpid | 0x4000_0000) => Killed(&[SIGSYS]);
@@ -198,6 +211,20 @@ pub const LANDLOCKED: &[Attempt] = attempts! {
 pub const PRIVATE: &[Attempt] = attempts! {
     "list the working directory": open(c".".as_ptr(), O_RDONLY | O_DIRECTORY) => Allowed;
     "what lay in /tmp": access(OUTSIDE.as_ptr(), F_OK) => Silent(ENOENT);
+};
+
+/// What takes a scratch directory: it can be written, and is not seen outside.
+pub const SCRATCH: &[Attempt] = attempts! {
+    "a file": open(FILE, O_CREAT | O_EXCL | O_WRONLY, 0o600) => Written(SYS_openat);
+    "the same in another child": open(FILE, O_CREAT | O_EXCL | O_WRONLY, 0o600)
+        => Written(SYS_openat);
+    "a directory that nobody can list": mkdirat(HERE, c"closed".as_ptr(), 0o300)
+        => Written(SYS_mkdirat);
+    "the same directory in another child": mkdirat(HERE, c"closed".as_ptr(), 0o300)
+        => Written(SYS_mkdirat);
+    "write to nowhere": open(c"/dev/null".as_ptr(), O_WRONLY) => Written(SYS_openat);
+    "a link to the outside": symlinkat(EXISTING, HERE, FILE) => Recorded(SYS_symlinkat);
+    "a device": mknodat(HERE, FILE, S_IFCHR, 0x103) => Recorded(SYS_mknodat);
 };
 
 /// A file in the `/tmp` outside, which the runner makes.

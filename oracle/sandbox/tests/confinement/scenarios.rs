@@ -9,7 +9,7 @@ use assay_sandbox::{
     WorkerConfig, check, confine, enter_worker, exit_now, fork, probe,
 };
 
-use crate::attempts::{Attempt, Expected, FILTERED, LANDLOCKED, LOCAL, PRIVATE};
+use crate::attempts::{Attempt, Expected, FILTERED, LANDLOCKED, LOCAL, PRIVATE, SCRATCH};
 use crate::process::{Outcome, become_nobody, drop_capabilities, raw, wait, wait_for_end, without};
 
 /// A name and what to run, in a process of its own.
@@ -101,7 +101,9 @@ fn attempts_but(refused: &[libc::c_long], record: Record) -> Outcome {
     let landlocked = if has(&entered, Layer::Landlock) { LANDLOCKED } else { &[] };
     let private = if entered.directory.as_os_str() == "/tmp" { PRIVATE } else { &[] };
 
-    let wrong: Vec<String> = [FILTERED, LOCAL, landlocked, private]
+    let scratch = if entered.writable() { SCRATCH } else { &[] };
+
+    let wrong: Vec<String> = [FILTERED, LOCAL, landlocked, private, scratch]
         .into_iter()
         .flatten()
         .filter(|attempt| {
@@ -112,6 +114,11 @@ fn attempts_but(refused: &[libc::c_long], record: Record) -> Outcome {
             let recorded: Vec<_> = denied.iter().map(|call| call.number).collect();
             let (ended, records) = match attempt.expected {
                 Expected::Recorded(number) => (end == End::Exited(libc::EPERM), vec![number]),
+                Expected::Refused(number) => {
+                    let errno = [libc::EPERM, libc::EACCES, libc::EROFS, libc::EXDEV, libc::ETXTBSY];
+                    (errno.iter().any(|errno| end == End::Exited(*errno)), vec![number])
+                }
+                Expected::Written(number) => (end == End::Exited(0), vec![number]),
                 Expected::Silent(errno) => (end == End::Exited(errno), vec![]),
                 Expected::Allowed => (end == End::Exited(0), vec![]),
                 Expected::Killed(signals) => {
