@@ -71,7 +71,7 @@ pub fn annotate<'a>(bytes: &'a [u8], policy: &'a Policy) -> impl Iterator<Item =
             reasons = machine.judge.reasons().len();
             line.stack = stack(&machine);
             match flow {
-                Ok(Flow::Continue) => {}
+                Ok(Flow::Continue | Flow::Skip(_)) => {}
                 Ok(Flow::Stop) => {
                     done = reader.offset() >= bytes.len();
                     machine.begin_next();

@@ -45,10 +45,12 @@ pub(crate) enum Fact {
     Add(Value),
     /// A value is hashed and compared.
     Hash(Value),
-    /// `persistent_load` is asked.
-    Persistent,
+    /// `persistent_load` is asked for that id.
+    Persistent(Value),
     /// The extension registry is asked.
     Extension(i64),
+    /// A global that is to be called only is kept as a value.
+    Keep(GlobalId),
     /// READONLY_BUFFER of something that is not a buffer.
     View(Value),
 }

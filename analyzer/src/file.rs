@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::container::{self, Damage};
+use crate::container::{self, Damage, Payload};
+use crate::loader::Loader;
 use crate::policy::Policy;
-use crate::stream::analyze;
+use crate::stream::{analyze, analyze_as};
 use crate::verdict::{Malformed, PickleAnalysis, Reason, Severity, Verdict};
 
 /// One pickle of a file, or one thing in it that can't be judged.
@@ -35,9 +36,9 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
     let contents = container::open(bytes);
     let mut items: Vec<FileItem> = Vec::new();
     for payload in contents.payloads {
-        for mut pickle in analyze(&payload.bytes, policy).pickles {
+        for (loader, mut pickle) in judge(&payload, policy) {
             shift(&mut pickle, payload.offset);
-            let (member, loader) = (payload.member.clone(), payload.loader);
+            let member = payload.member.clone();
             items.push(FileItem { member, loader, pickle });
         }
     }
@@ -59,6 +60,44 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
     let verdict = items.iter().map(|item| item.pickle.verdict).max().unwrap_or_default();
     FileAnalysis { verdict, format: contents.format, items }
 }
+
+/// The pickles of a payload, each with what loads it.
+fn judge(payload: &Payload<'_>, policy: &Policy) -> Vec<(Option<&'static str>, PickleAnalysis)> {
+    let loader = match payload.loader {
+        Some("torch.load") => Loader::Torch,
+        _ => Loader::Pickle,
+    };
+    let plain = analyze_as(&payload.bytes, policy, loader);
+    let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
+    if loader == Loader::Torch || !plain.pickles.iter().any(wrapper) {
+        return plain.pickles.into_iter().map(|pickle| (payload.loader, pickle)).collect();
+    }
+    // A file of joblib's. Plain `pickle.load` takes the bytes of arrays for opcodes: that it fails
+    // is no matter, what it would do before is.
+    let followed = analyze_as(&payload.bytes, policy, Loader::Joblib).pickles;
+    let mut items: Vec<_> =
+        followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
+    let acting = plain
+        .pickles
+        .into_iter()
+        .filter(|pickle| pickle.reasons.iter().any(|reason| ACTS.contains(&reason.rule)));
+    items.extend(acting.map(|pickle| (payload.loader, pickle)));
+    items
+}
+
+/// What marks a file of joblib's.
+const WRAPPER: &str = "joblib.numpy_pickle.NumpyArrayWrapper";
+
+/// Reasons for which even a load that then fails has done something that is not allowed.
+const ACTS: [&str; 7] = [
+    "denied-global",
+    "unlisted-call",
+    "call-of-value",
+    "arguments",
+    "computed-global",
+    "extension",
+    "persistent-id",
+];
 
 fn shift(pickle: &mut PickleAnalysis, by: usize) {
     pickle.offset += by;

@@ -6,8 +6,9 @@ mod report;
 pub(crate) use report::Judge;
 
 use crate::fact::Fact;
+use crate::loader::Loader;
 use crate::machine::{Alive, GlobalId, Machine, Value};
-use crate::policy::{Append, Contract, Kind, Pattern, Returns, Signature};
+use crate::policy::{Append, Contract, Form, Kind, Pattern, Returns};
 use crate::verdict::Severity;
 
 impl<'p> Machine<'p, '_> {
@@ -50,7 +51,12 @@ impl<'p> Machine<'p, '_> {
                 self.judge_hash(value);
                 value
             }
-            Fact::Persistent => {
+            Fact::Persistent(id) => {
+                if self.loader == Loader::Torch
+                    && let Some(storage) = self.judge_storage(id)
+                {
+                    return storage;
+                }
                 let message = "hands a persistent id to the loader's `persistent_load`";
                 self.warn("persistent-id", None, message);
                 Value::Unknown
@@ -60,11 +66,29 @@ impl<'p> Machine<'p, '_> {
                 self.warn("extension", None, &message);
                 Value::Unknown
             }
+            Fact::Keep(id) => {
+                let name = self.globals.get(id).name.clone();
+                let message = format!("keeps `{name}`, which the policy allows to be called only");
+                self.warn("unlisted-global", Some(name), &message);
+                Value::Global(id)
+            }
             Fact::View(_) => {
                 self.warn("buffer", None, "makes a read-only view of something that is no buffer");
                 Value::Unknown
             }
         }
+    }
+
+    /// The storage that `torch.load` reads for a persistent id, if the policy says so.
+    fn judge_storage(&mut self, id: Value) -> Option<Value> {
+        let policy = self.policy;
+        let (form, class) = policy.persistent()?;
+        if !self.matches(form, id) {
+            return None;
+        }
+        self.judge.may_stop(Alive::NONE);
+        let class = self.globals.of_policy(policy, class)?;
+        Some(self.heap.new_instance(class, 1))
     }
 
     /// A reason against `safe` at an opcode that may raise.
@@ -76,6 +100,11 @@ impl<'p> Machine<'p, '_> {
     /// Whether the value is a global that the policy knows as a function.
     pub(crate) fn is_function(&self, value: Value) -> bool {
         self.contract_of(value).is_some_and(|contract| contract.kind == Kind::Function)
+    }
+
+    /// Whether the value is an instance that the policy knows to refer to no other object.
+    pub(crate) fn is_plain(&self, value: Value) -> bool {
+        self.class_of(value).is_some_and(|contract| contract.plain)
     }
 
     /// The contract of a global itself.
@@ -129,6 +158,11 @@ impl<'p> Machine<'p, '_> {
         if self.is_blind(callee) {
             return Value::Allowed;
         }
+        if let (Value::Instance(_), Some(args)) = (callee, &args)
+            && let Some(value) = self.apply(callee, args)
+        {
+            return value;
+        }
         let Value::Global(id) = callee else {
             let message = format!("calls {}", self.describe(callee));
             self.warn("call-of-value", None, &message);
@@ -147,13 +181,23 @@ impl<'p> Machine<'p, '_> {
             self.warn("unlisted-call", Some(name), &message);
             return Value::Unknown;
         };
-        if !contract.call.iter().any(|signature| self.takes(signature, &args)) {
+        let Some(form) = contract.call.iter().find(|form| self.takes(&form.args, &args)) else {
             return self.refuse_call(&name, &args, &contract.call);
-        }
+        };
         if !contract.total {
             self.judge.may_stop(Alive::NONE);
         }
-        self.returned(contract, id, &args)
+        self.returned(contract, form, id, &args)
+    }
+
+    /// Calls an instance, if its contract allows that.
+    fn apply(&mut self, callee: Value, args: &[Value]) -> Option<Value> {
+        let contract = self.class_of(callee)?;
+        let form = contract.apply.iter().find(|form| self.takes(&form.args, args))?;
+        let Value::Instance(id) = callee else { return None };
+        let class = self.heap.class(id);
+        self.judge.may_stop(Alive::NONE);
+        Some(self.returned(contract, form, class, args))
     }
 
     fn judge_new(&mut self, class: Value, args: Option<Vec<Value>>, keywords: bool) -> Value {
@@ -170,11 +214,11 @@ impl<'p> Machine<'p, '_> {
         let args = args.filter(|_| !keywords);
         match (self.contract_of(class), args) {
             (Some(contract), Some(args)) if contract.kind == Kind::Class => {
-                if contract.new.iter().any(|signature| self.takes(signature, &args)) {
+                if let Some(form) = contract.new.iter().find(|form| self.takes(&form.args, &args)) {
                     if !contract.total {
                         self.judge.may_stop(Alive::NONE);
                     }
-                    return self.returned(contract, id, &args);
+                    return self.returned(contract, form, id, &args);
                 }
                 self.refuse_call(&name, &args, &contract.new)
             }
@@ -187,8 +231,8 @@ impl<'p> Machine<'p, '_> {
         }
     }
 
-    fn refuse_call(&mut self, name: &str, args: &[Value], signatures: &[Signature]) -> Value {
-        let allowed: Vec<_> = signatures.iter().map(|signature| format!("({signature})")).collect();
+    fn refuse_call(&mut self, name: &str, args: &[Value], forms: &[Form]) -> Value {
+        let allowed: Vec<_> = forms.iter().map(|form| format!("({})", form.args)).collect();
         let allowed = match allowed.len() {
             0 => "to be resolved, not called".to_owned(),
             _ => format!("to be called with {} only", allowed.join(" or ")),
@@ -199,10 +243,16 @@ impl<'p> Machine<'p, '_> {
         Value::Unknown
     }
 
-    fn returned(&mut self, contract: &'p Contract, id: GlobalId, args: &[Value]) -> Value {
+    fn returned(
+        &mut self,
+        contract: &'p Contract,
+        form: &'p Form,
+        id: GlobalId,
+        args: &[Value],
+    ) -> Value {
         let depth = self.heap.deepest(args).saturating_add(1);
         self.check_depth(depth);
-        match &contract.returns {
+        match form.returns.as_ref().unwrap_or(&contract.returns) {
             Returns::Instance => self.heap.new_instance(id, depth),
             Returns::InstanceOfArgument(index) => {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);

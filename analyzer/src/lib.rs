@@ -24,6 +24,7 @@ mod container;
 mod fact;
 mod file;
 mod judge;
+mod loader;
 mod machine;
 mod policy;
 mod rules;
@@ -34,7 +35,7 @@ mod verdict;
 pub use annotate::{Annotated, annotate};
 pub use file::{FileAnalysis, FileItem, analyze_file};
 pub use policy::{
-    Append, Contents, Contract, Denied, Kind, Pattern, Policy, PolicyError, Renames, Returns,
+    Append, Contents, Contract, Denied, Form, Kind, Pattern, Policy, PolicyError, Renames, Returns,
     Signature,
 };
 pub use rules::{RULES, Rule, rule};

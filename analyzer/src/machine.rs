@@ -11,18 +11,21 @@ mod heap;
 mod memo;
 mod step;
 mod value;
+mod wrapped;
 
 pub(crate) use alive::Alive;
 pub(crate) use globals::Globals;
 pub(crate) use heap::{Heap, Traits};
 pub(crate) use memo::Memo;
 pub(crate) use value::{GlobalId, Value};
+pub(crate) use wrapped::Behind;
 
 use std::borrow::Cow;
 
 use assay_pickle::{Argument, Instruction, Reader, text};
 
 use crate::judge::Judge;
+use crate::loader::Loader;
 use crate::policy::Policy;
 
 /// A fault at which every unpickler raises: nothing after it is loaded.
@@ -41,6 +44,8 @@ impl<S: Into<String>> From<S> for Fault {
 pub(crate) enum Flow {
     Continue,
     Stop,
+    /// The loader reads something that is no opcode.
+    Skip(Behind),
 }
 
 /// The machine, in the middle of a pickle.
@@ -59,7 +64,19 @@ pub(crate) struct Machine<'p, 'a> {
     frame_end: Option<usize>,
     /// Instances that were put into instances: a chain of them is freed by recursion.
     nested: u32,
+    /// What `joblib.load` needs to know of arrays, while it is followed.
+    wrapped: Option<wrapped::Wrapped>,
+    pub(crate) loader: Loader,
     pub(crate) judge: Judge,
+}
+
+/// A pickle put aside while one within it is run.
+pub(crate) struct Outer {
+    stack: Vec<Value>,
+    marks: Vec<usize>,
+    memo: Memo,
+    protocol: u8,
+    wrapped: Option<wrapped::Wrapped>,
 }
 
 impl<'p, 'a> Machine<'p, 'a> {
@@ -76,8 +93,41 @@ impl<'p, 'a> Machine<'p, 'a> {
             protocol: 0,
             frame_end: None,
             nested: 0,
+            wrapped: None,
+            loader: Loader::Pickle,
             judge: Judge::default(),
         }
+    }
+
+    /// A machine for a loader that does more than `pickle.load`.
+    pub(crate) fn with_loader(policy: &'p Policy, input: &'a [u8], loader: Loader) -> Self {
+        let mut machine = Self::new(policy, input);
+        machine.loader = loader;
+        if loader == Loader::Joblib {
+            machine.follow_arrays();
+        }
+        machine
+    }
+
+    /// Puts aside what belongs to the pickle at hand, for one within it.
+    pub(crate) fn begin_inner(&mut self) -> Outer {
+        Outer {
+            stack: std::mem::take(&mut self.stack),
+            marks: std::mem::take(&mut self.marks),
+            memo: std::mem::take(&mut self.memo),
+            protocol: std::mem::take(&mut self.protocol),
+            wrapped: self.wrapped.take(),
+        }
+    }
+
+    /// Takes up again what was put aside.
+    pub(crate) fn end_inner(&mut self, outer: Outer) {
+        self.stack = outer.stack;
+        self.marks = outer.marks;
+        self.memo = outer.memo;
+        self.protocol = outer.protocol;
+        self.wrapped = outer.wrapped;
+        self.frame_end = None;
     }
 
     /// Makes ready for the next pickle of the stream: an empty stack and a new memo, while one

@@ -12,7 +12,7 @@ mod pattern;
 mod touch;
 mod weaken;
 
-pub use contract::{Append, Contract, Kind, Returns};
+pub use contract::{Append, Contract, Form, Kind, Returns};
 pub use deny::Denied;
 pub use load::PolicyError;
 pub use names::Renames;
@@ -34,6 +34,8 @@ pub struct Policy {
     common_helpers: Vec<String>,
     /// Callables that the unpickler calls on its own account.
     machinery: Vec<String>,
+    /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
+    persistent: Option<(Pattern, String)>,
     /// Modules of which every global passes: only ever set by `weakened`.
     blind_to: Vec<String>,
 }
@@ -80,6 +82,11 @@ impl Policy {
         let mut modules: Vec<_> = self.index.keys().cloned().collect();
         modules.sort();
         modules
+    }
+
+    /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
+    pub(crate) fn persistent(&self) -> Option<(&Pattern, &str)> {
+        self.persistent.as_ref().map(|(form, class)| (form, class.as_str()))
     }
 
     /// The renames of `fix_imports`.

@@ -2,7 +2,8 @@
 
 use assay_pickle::{Argument, Opcode, Reader};
 
-use crate::machine::{Fault, Flow, Machine};
+use crate::loader::Loader;
+use crate::machine::{Behind, Fault, Flow, Machine};
 use crate::policy::Policy;
 use crate::verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};
 
@@ -21,7 +22,12 @@ const BUDGET_INTERVAL: usize = 1 << 14;
 /// repeated `pickle.load` go on. Time is linear in the input, memory bounded by the values that
 /// are alive.
 pub fn analyze(bytes: &[u8], policy: &Policy) -> Analysis {
-    let mut machine = Machine::new(policy, bytes);
+    analyze_as(bytes, policy, Loader::Pickle)
+}
+
+/// Judges every pickle in `bytes` as that loader would load them.
+pub(crate) fn analyze_as(bytes: &[u8], policy: &Policy, loader: Loader) -> Analysis {
+    let mut machine = Machine::with_loader(policy, bytes, loader);
     let mut analysis = Analysis::default();
     let mut offset = 0;
     loop {
@@ -85,6 +91,10 @@ fn drive(
         match machine.step(&instruction) {
             Ok(Flow::Continue) => {}
             Ok(Flow::Stop) => return (instruction.end() - offset, None),
+            Ok(Flow::Skip(behind)) => match skip(machine, bytes, instruction.end(), behind) {
+                Ok(next) => reader = Reader::at(bytes, next),
+                Err(fault) => return (bytes.len() - offset, Some((instruction.end(), fault))),
+            },
             Err(fault) => return (bytes.len() - offset, Some((instruction.offset, fault))),
         }
         count += 1;
@@ -93,6 +103,38 @@ fn drive(
             return (bytes.len() - offset, Some((instruction.offset, message.into())));
         }
     }
+}
+
+/// Passes what a loader reads by itself; where the next opcode is.
+fn skip(
+    machine: &mut Machine<'_, '_>,
+    bytes: &[u8],
+    start: usize,
+    behind: Behind,
+) -> Result<usize, Fault> {
+    let within = |start: usize, length: u64| {
+        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+        end.filter(|end| *end <= bytes.len()).ok_or_else(|| Fault::from("an array is cut short"))
+    };
+    let next = match behind {
+        Behind::Opcode => start,
+        Behind::Bytes(length) => within(start, length)?,
+        Behind::Padded(length) => {
+            let padding = bytes.get(start).ok_or("an array is cut short")?;
+            within(within(start, 1 + u64::from(*padding))?, length)?
+        }
+        Behind::Pickle => {
+            let outer = machine.begin_inner();
+            let (length, fault) = drive(machine, bytes, start, &mut 0);
+            machine.end_inner(outer);
+            if let Some((_, fault)) = fault {
+                return Err(fault);
+            }
+            start + length
+        }
+    };
+    machine.replace_wrapper(behind == Behind::Pickle);
+    Ok(next)
 }
 
 fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize) -> PickleAnalysis {

@@ -36,6 +36,14 @@ impl Machine<'_, '_> {
             Pattern::StrIs(text) => {
                 self.text_of(value).is_some_and(|constant| *constant == *text.as_bytes())
             }
+            Pattern::StrNumbered(prefix) => self.text_of(value).is_some_and(|text| {
+                let number = text.strip_prefix(prefix.as_bytes()).unwrap_or_default();
+                matches!(number.len(), 1..=9) && number.iter().all(u8::is_ascii_digit)
+            }),
+            Pattern::Zone => {
+                matches!(value, Value::Str(_))
+                    && self.text_of(value).is_some_and(|text| is_zone(&text))
+            }
             Pattern::Regex => {
                 let constant = match value {
                     Value::Str(_) => self.text_of(value),
@@ -46,6 +54,9 @@ impl Machine<'_, '_> {
             Pattern::Str8 => matches!(value, Value::Str8(_)),
             Pattern::Bytes => {
                 matches!(value, Value::Bytes(_) | Value::SomeBytes | Value::Encoded(_))
+            }
+            Pattern::BytesIs(bytes) => {
+                self.bytes_of(value).is_some_and(|constant| *constant == **bytes)
             }
             Pattern::BytesOfLength(length) => {
                 self.bytes_of(value).is_some_and(|bytes| bytes.len() == *length)
@@ -58,14 +69,21 @@ impl Machine<'_, '_> {
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
             Pattern::Attributes(contents) => {
-                let wanted = traits(*contents);
+                let wanted = match contents {
+                    Contents::WithValues => Traits::ATTRIBUTES,
+                    contents => traits(*contents).and(Traits::NO_VALUES),
+                };
                 matches!(value, Value::Dict(id) if self.heap.traits(id).has(Traits::ATTRIBUTES)
                     && self.heap.traits(id).has(wanted))
             }
-            Pattern::Attribute(name) => match value {
+            Pattern::Fields => {
+                matches!(value, Value::Dict(id) if self.heap.traits(id).has(Traits::FIELDS))
+            }
+            Pattern::Attribute(names) => match value {
                 Value::Dict(id) => self.heap.keys(id).is_some_and(|keys| {
                     keys.iter().all(|key| {
-                        self.text_of(Value::Str(*key)).is_some_and(|key| *key == *name.as_bytes())
+                        self.text_of(Value::Str(*key))
+                            .is_some_and(|key| names.iter().any(|name| *key == *name.as_bytes()))
                     })
                 }),
                 _ => false,
@@ -173,8 +191,9 @@ impl Machine<'_, '_> {
             Fact::SetItem(target) => format!("set items of {}", self.describe(*target)),
             Fact::Add(target) => format!("add to {}", self.describe(*target)),
             Fact::Hash(value) => format!("hash {}", self.describe(*value)),
-            Fact::Persistent => "persistent".to_owned(),
+            Fact::Persistent(id) => format!("persistent {}", self.describe(*id)),
             Fact::Extension(code) => format!("extension {code}"),
+            Fact::Keep(id) => format!("keep {}", self.globals.get(*id).name),
             Fact::View(value) => format!("view {}", self.describe(*value)),
         }
     }
@@ -182,11 +201,21 @@ impl Machine<'_, '_> {
 
 fn traits(contents: Contents) -> Traits {
     match contents {
-        Contents::Any => Traits::ATTRIBUTES,
+        Contents::Any | Contents::WithValues => Traits::ATTRIBUTES,
         Contents::Atoms => Traits::ATOMS,
         Contents::Pairs => Traits::PAIRS,
         Contents::NoArgs => Traits::NO_ARGS,
     }
+}
+
+/// Whether the text names a time zone as the tz database does: words between single slashes, none
+/// of which leads out of a directory.
+fn is_zone(name: &[u8]) -> bool {
+    let word = |word: &[u8]| {
+        word.first().is_some_and(u8::is_ascii_alphabetic)
+            && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(byte))
+    };
+    name.len() < 64 && name.split(|byte| *byte == b'/').all(word)
 }
 
 /// Whether `re` compiles the expression without a warning, on any supported CPython

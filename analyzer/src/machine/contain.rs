@@ -18,7 +18,19 @@ const MAX_HASH_WEIGHT: u32 = 1 << 20;
 const MAX_NESTED: u32 = 10_000;
 
 impl Machine<'_, '_> {
+    /// Doubts that a value is kept which the policy allows to be called only.
+    pub(super) fn keep(&mut self, items: &[Value]) {
+        for item in items {
+            if let Value::Global(id) = item
+                && !self.globals.get(*id).kept
+            {
+                self.fact(Fact::Keep(*id));
+            }
+        }
+    }
+
     pub(super) fn append(&mut self, target: Value, items: &[Value]) {
+        self.keep(items);
         if let Value::List(list) = target {
             for item in items {
                 self.heap.add(list, *item);
@@ -59,11 +71,16 @@ impl Machine<'_, '_> {
         if !items.len().is_multiple_of(2) {
             return Err("an odd number of items for a dict".into());
         }
+        self.keep(items);
         if let Value::Dict(dict) = target {
             for pair in items.chunks_exact(2) {
                 let text = self.text_of(pair[0]);
                 self.heap.add_key(dict, pair[0], text.as_deref());
+                self.keep_entry(dict, text.as_deref(), pair[1]);
                 self.heap.add(dict, pair[1]);
+                if !self.is_field(pair[1]) {
+                    self.heap.add_no_field(dict);
+                }
             }
         } else {
             self.fact(Fact::SetItem(target));
@@ -73,6 +90,17 @@ impl Machine<'_, '_> {
             self.hash(*key);
         }
         Ok(())
+    }
+
+    /// Whether the value is a tuple of a plain instance, an offset and perhaps a title.
+    fn is_field(&self, value: Value) -> bool {
+        let Value::Tuple(id) = value else { return false };
+        match self.heap.tuple(id) {
+            [of, Value::Int(0..), rest @ ..] => {
+                self.is_plain(*of) && rest.iter().all(|title| title.is_atom())
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn hash_all(&mut self, items: &[Value]) {

@@ -10,10 +10,12 @@ use crate::policy::{Contract, Policy};
 pub(crate) struct Global<'p> {
     /// `module.name`, in Python 3's spelling.
     pub name: String,
-    /// `module:name`, in Python 3's spelling.
+    /// `module:name`, in Python 3's spelling and the library's present one.
     pub key: String,
     /// Its contract, if all that the name may mean in the various modes is allowed.
     pub contract: Option<&'p Contract>,
+    /// Whether it may be kept as a value.
+    pub kept: bool,
     /// What it does, if some mode of loading asks the deny list's entry for it.
     pub denied: Option<&'p str>,
     /// Whether the policy is blind to it (positive control only).
@@ -78,10 +80,22 @@ impl<'p> Globals<'p> {
     }
 }
 
+fn canonical_key(policy: &Policy, module: &str, name: &str) -> String {
+    let (module, name) = policy.renames().canonical(module, name);
+    format!("{module}:{name}")
+}
+
 fn look_up<'p>(policy: &'p Policy, module: &[u8], name: &[u8], era: Era) -> Global<'p> {
     let (Ok(module), Ok(name)) = (std::str::from_utf8(module), std::str::from_utf8(name)) else {
         let name = format!("{}.{}", module.escape_ascii(), name.escape_ascii());
-        return Global { key: name.clone(), name, contract: None, denied: None, blind: false };
+        return Global {
+            key: name.clone(),
+            name,
+            contract: None,
+            kept: true,
+            denied: None,
+            blind: false,
+        };
     };
     let renamed = if era == Era::Renamed { policy.renames().renamed(module, name) } else { None };
     let (new_module, new_name) = renamed.unwrap_or((module, name));
@@ -94,8 +108,9 @@ fn look_up<'p>(policy: &'p Policy, module: &[u8], name: &[u8], era: Era) -> Glob
     let denied = entry.denied.filter(|_| !dotted_without_walk);
     Global {
         name: format!("{new_module}.{new_name}"),
-        key: format!("{new_module}:{new_name}"),
+        key: canonical_key(policy, new_module, new_name),
         contract: entry.contract.filter(|_| !dotted_without_walk && as_spelled.denied.is_none()),
+        kept: entry.contract.is_none_or(|contract| contract.kept),
         denied: denied.map(|denied| denied.does.as_str()),
         blind: policy.is_blind_to(module) || policy.is_blind_to(new_module),
     }

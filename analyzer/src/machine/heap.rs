@@ -18,7 +18,15 @@ impl Traits {
     pub(crate) const ATTRIBUTES: Self = Self(4);
     /// No key is `args`, whose setter on exceptions iterates over the value.
     pub(crate) const NO_ARGS: Self = Self(8);
-    const ALL: Self = Self(15);
+    /// Values are tuples of a plain instance and an offset.
+    pub(crate) const FIELDS: Self = Self(16);
+    /// No key is `values`, which mappings are asked for.
+    pub(crate) const NO_VALUES: Self = Self(32);
+    const ALL: Self = Self(63);
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     pub(crate) fn has(self, trait_: Self) -> bool {
         self.0 & trait_.0 == trait_.0
@@ -42,11 +50,12 @@ struct Tuple {
 #[derive(Clone, Copy, Debug)]
 struct Container {
     traits: Traits,
-    depth: u32,
-    /// Offsets of the keys of a dict, as far as there is room.
-    keys: [u32; 2],
     /// How many keys were set, at most 255.
     len: u8,
+    /// How deeply objects are nested in it, at most `u16::MAX`: far beyond what is doubted.
+    depth: u16,
+    /// Offsets of the keys of a dict, as far as there is room.
+    keys: [u32; 3],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +107,7 @@ impl Heap {
     pub(crate) fn depth(&self, value: Value) -> u32 {
         match value {
             Value::Tuple(id) => self.tuples[id as usize].depth,
-            Value::List(id) | Value::Dict(id) => self.containers[id as usize].depth,
+            Value::List(id) | Value::Dict(id) => self.containers[id as usize].depth.into(),
             Value::Instance(id) => self.made[id as usize].depth,
             _ => 0,
         }
@@ -117,7 +126,7 @@ impl Heap {
     }
 
     fn new_container(&mut self) -> u32 {
-        self.containers.push(Container { traits: Traits::ALL, depth: 1, keys: [0; 2], len: 0 });
+        self.containers.push(Container { traits: Traits::ALL, len: 0, depth: 1, keys: [0; 3] });
         self.containers.len() as u32 - 1
     }
 
@@ -127,7 +136,7 @@ impl Heap {
 
     /// Notes an element of a list, or a value of a dict.
     pub(crate) fn add(&mut self, container: u32, value: Value) {
-        let depth = self.depth(value).saturating_add(1);
+        let depth = self.depth(value).saturating_add(1).try_into().unwrap_or(u16::MAX);
         let entry = &mut self.containers[container as usize];
         entry.depth = entry.depth.max(depth);
         if !value.is_atom() {
@@ -138,6 +147,11 @@ impl Heap {
         }
     }
 
+    /// Notes that a value of the dict describes no field.
+    pub(crate) fn add_no_field(&mut self, dict: u32) {
+        self.containers[dict as usize].traits.lose(Traits::FIELDS);
+    }
+
     /// Notes a key of a dict, and its text if it is a constant.
     pub(crate) fn add_key(&mut self, dict: u32, key: Value, text: Option<&[u8]>) {
         let entry = &mut self.containers[dict as usize];
@@ -145,6 +159,9 @@ impl Heap {
             (Value::Str(offset) | Value::Str8(offset), Some(text)) => {
                 if is_hook(text) {
                     entry.traits.lose(Traits::ATTRIBUTES);
+                }
+                if text == b"values" {
+                    entry.traits.lose(Traits::NO_VALUES);
                 }
                 if text == b"args" {
                     entry.traits.lose(Traits::NO_ARGS);
@@ -158,7 +175,7 @@ impl Heap {
         entry.len = entry.len.saturating_add(1);
     }
 
-    /// Offsets of all keys of a dict, if there are at most two, all constants.
+    /// Offsets of all keys of a dict, if there are at most three, all constants.
     pub(crate) fn keys(&self, dict: u32) -> Option<&[u32]> {
         let entry = &self.containers[dict as usize];
         let constant = entry.traits.has(Traits::ATTRIBUTES);
@@ -193,6 +210,6 @@ impl Heap {
 /// A name that unpickling itself looks up on an instance, or that the interpreter does: an
 /// attribute so called could bring control back to the pickle. PEP 678's notes are but a list.
 fn is_hook(name: &[u8]) -> bool {
-    matches!(name, b"append" | b"extend" | b"add" | b"items" | b"keys" | b"values")
+    matches!(name, b"append" | b"extend" | b"add" | b"items" | b"keys")
         || name.starts_with(b"__") && name != b"__notes__"
 }

@@ -2,7 +2,7 @@
 
 use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
 
-use super::{Alive, Fault, Flow, Machine, Value};
+use super::{Alive, Behind, Fault, Flow, Machine, Value};
 use crate::fact::Fact;
 
 impl Machine<'_, '_> {
@@ -19,7 +19,8 @@ impl Machine<'_, '_> {
             Opcode::Proto => self.protocol = small(instruction) as u8,
             Opcode::Frame => self.begin_frame(instruction),
             Opcode::Stop => {
-                self.pop()?;
+                let result = self.pop()?;
+                self.keep(&[result]);
                 if self.frame_end.is_some_and(|end| end > instruction.end()) {
                     self.judge.doubt(
                         "frame",
@@ -88,6 +89,7 @@ impl Machine<'_, '_> {
             Opcode::EmptySet => self.stack.push(Value::Set),
             Opcode::FrozenSet => {
                 let items = self.pop_slice()?;
+                self.keep(&items);
                 self.hash_all(&items);
                 self.stack.push(Value::FrozenSet);
             }
@@ -129,6 +131,7 @@ impl Machine<'_, '_> {
                 if target != Value::Set {
                     self.fact(Fact::Add(target));
                 }
+                self.keep(&items);
                 self.hash_all(&items);
             }
 
@@ -173,19 +176,21 @@ impl Machine<'_, '_> {
                 _ => self.extension(0)?,
             },
             Opcode::PersId => {
-                let value = self.fact(Fact::Persistent);
+                let value = self.fact(Fact::Persistent(Value::Unknown));
                 self.stack.push(value);
             }
             Opcode::BinPersId => {
-                self.pop()?;
-                let value = self.fact(Fact::Persistent);
+                let id = self.pop()?;
+                let value = self.fact(Fact::Persistent(id));
                 self.stack.push(value);
             }
 
             Opcode::Reduce => {
                 let (args, callee) = (self.pop()?, self.pop()?);
                 let args = self.elements(args);
+                let kept = if self.wrapped.is_some() { args.clone() } else { None };
                 let value = self.fact(Fact::Call { callee, args });
+                self.keep_size(value, kept.as_deref());
                 self.stack.push(value);
             }
             Opcode::Inst => {
@@ -216,8 +221,13 @@ impl Machine<'_, '_> {
             }
             Opcode::Build => {
                 let state = self.pop()?;
+                self.keep(&[state]);
                 let target = self.top()?;
                 self.fact(Fact::Build { target, state });
+                match self.behind_build(instruction.end(), state)? {
+                    Behind::Opcode => {}
+                    behind => return Ok(Flow::Skip(behind)),
+                }
             }
         }
         Ok(Flow::Continue)
@@ -268,6 +278,7 @@ impl Machine<'_, '_> {
     }
 
     fn push_tuple(&mut self, items: &[Value]) {
+        self.keep(items);
         let tuple = self.heap.new_tuple(items);
         self.stack.push(tuple);
     }
@@ -275,6 +286,9 @@ impl Machine<'_, '_> {
     fn fixed_tuple(&mut self, len: usize) -> Result<(), Fault> {
         let start = self.stack.len().checked_sub(len).filter(|start| *start >= self.fence());
         let start = start.ok_or("the stack is too short for the tuple")?;
+        for at in start..self.stack.len() {
+            self.keep(&[self.stack[at]]);
+        }
         let tuple = self.heap.new_tuple(&self.stack[start..]);
         self.stack.truncate(start);
         self.stack.push(tuple);

@@ -31,6 +31,15 @@ pub enum Returns {
     Global(String),
 }
 
+/// One way to call: the arguments, and what comes of it if not what the contract says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The arguments.
+    pub args: Signature,
+    /// What such a call returns, where it is not `Contract::returns`.
+    pub returns: Option<Returns>,
+}
+
 /// With what APPEND and APPENDS may extend an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,10 +61,12 @@ pub struct Contract {
     /// What they are.
     pub kind: Kind,
     /// The argument lists with which they may be called (REDUCE; INST and OBJ with arguments).
-    pub call: Vec<Signature>,
+    pub call: Vec<Form>,
     /// The argument lists with which `cls.__new__` may be called (NEWOBJ, NEWOBJ_EX; INST and
     /// OBJ without arguments).
-    pub new: Vec<Signature>,
+    pub new: Vec<Form>,
+    /// The argument lists with which an instance may be called in its turn.
+    pub apply: Vec<Form>,
     /// The states with which BUILD may restore an instance.
     pub build: Vec<Pattern>,
     /// With what APPEND and APPENDS may extend an instance.
@@ -66,8 +77,12 @@ pub struct Contract {
     pub add: bool,
     /// Whether an instance may be hashed and compared (dict keys, members of sets).
     pub hash: bool,
+    /// Whether an instance refers to no other object: its bytes may be anything.
+    pub plain: bool,
     /// Whether a call that conforms never raises.
     pub total: bool,
+    /// Whether the global itself may be kept as a value: put into a container, or returned.
+    pub kept: bool,
     /// Whether every supported CPython has the global. One that none has stands for a type
     /// without a name.
     pub everywhere: bool,

@@ -1,13 +1,13 @@
 //! Reads policies from TOML: the profiles built in, and files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::Policy;
-use super::contract::{Append, Contract, Kind, Returns};
+use super::contract::{Append, Contract, Form, Kind, Returns};
 use super::deny::{Denied, DenyList};
-use super::names::Renames;
+use super::names::{Moved, Renames};
 use super::pattern::{Pattern, Signature};
 
 /// Why a policy can't be used.
@@ -43,6 +43,19 @@ fn known() -> String {
 const PROFILES: &[(&str, &str)] = &[
     ("data", include_str!("../../policies/data.toml")),
     ("stdlib", include_str!("../../policies/stdlib.toml")),
+    ("timezones", include_str!("../../policies/timezones.toml")),
+    ("numpy", include_str!("../../policies/numpy.toml")),
+    ("pandas", include_str!("../../policies/pandas.toml")),
+    ("scipy", include_str!("../../policies/scipy.toml")),
+    ("sklearn", include_str!("../../policies/sklearn.toml")),
+    ("joblib", include_str!("../../policies/joblib.toml")),
+    ("torch", include_str!("../../policies/torch.toml")),
+    ("xgboost", include_str!("../../policies/xgboost.toml")),
+    ("lightgbm", include_str!("../../policies/lightgbm.toml")),
+    ("multiprocessing", include_str!("../../policies/multiprocessing.toml")),
+    ("django-session", include_str!("../../policies/django-session.toml")),
+    ("redis-cache", include_str!("../../policies/redis-cache.toml")),
+    ("celery", include_str!("../../policies/celery.toml")),
 ];
 
 #[derive(serde::Deserialize)]
@@ -55,6 +68,14 @@ struct File {
     helpers: Vec<String>,
     #[serde(default)]
     machinery: Vec<String>,
+    /// Patterns by name, `$name` in the contracts of this profile and of those that include it.
+    #[serde(default)]
+    define: BTreeMap<String, String>,
+    /// Former spellings of the globals of this profile.
+    #[serde(default)]
+    moved: Moved,
+    /// The persistent ids that `torch.load` may be asked for: `ID -> <CLASS>`.
+    persistent: Option<String>,
     #[serde(default)]
     contract: Vec<Row>,
 }
@@ -70,6 +91,8 @@ struct Row {
     #[serde(default)]
     new: Vec<String>,
     #[serde(default)]
+    apply: Vec<String>,
+    #[serde(default)]
     build: Vec<String>,
     #[serde(default)]
     append: Append,
@@ -80,7 +103,11 @@ struct Row {
     #[serde(default = "yes")]
     hash: bool,
     #[serde(default)]
+    plain: bool,
+    #[serde(default)]
     total: bool,
+    #[serde(default = "yes")]
+    kept: bool,
     #[serde(default = "yes")]
     everywhere: bool,
     returns: Option<String>,
@@ -101,7 +128,7 @@ struct DenyFile {
 }
 
 impl Row {
-    fn contract(self) -> Result<Contract, String> {
+    fn contract(self, defined: &BTreeMap<String, String>) -> Result<Contract, String> {
         let global = |text: &String| match text.split_once(':') {
             Some((module, name)) => Ok((module.to_owned(), name.to_owned())),
             None => Err(format!("global `{text}`: expected `module:name`")),
@@ -109,20 +136,25 @@ impl Row {
         let globals = self.globals.iter().map(global).collect::<Result<Vec<_>, _>>()?;
         let within =
             |message: String| format!("contract of {}: {message}", self.globals.join(", "));
-        let signatures = |texts: &[String]| {
-            texts.iter().map(|text| Signature::parse(text)).collect::<Result<Vec<_>, _>>()
+        let forms = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| form(&expand(text, defined)?))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(within)
         };
         let returns = match self.returns.as_deref() {
             None => Returns::Instance,
-            Some(text) => returns(text).map_err(within)?,
+            Some(text) => expand(text, defined).and_then(|text| returns(&text)).map_err(within)?,
         };
         Ok(Contract {
-            call: signatures(&self.call).map_err(within)?,
-            new: signatures(&self.new).map_err(within)?,
+            call: forms(&self.call)?,
+            new: forms(&self.new)?,
+            apply: forms(&self.apply)?,
             build: self
                 .build
                 .iter()
-                .map(|text| Pattern::parse(text))
+                .map(|text| Pattern::parse(&expand(text, defined)?))
                 .collect::<Result<_, _>>()
                 .map_err(within)?,
             kind: self.kind,
@@ -130,7 +162,9 @@ impl Row {
             setitem: self.setitem,
             add: self.add,
             hash: self.hash,
+            plain: self.plain,
             total: self.total,
+            kept: self.kept,
             everywhere: self.everywhere,
             returns,
             helpers: self.helpers,
@@ -138,6 +172,42 @@ impl Row {
             source: self.source,
             globals,
         })
+    }
+}
+
+/// Puts the patterns that a profile defines in the place of their names.
+fn expand(text: &str, defined: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let name = &rest[at + 1..];
+        let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+        let (name, after) = name.split_at(end);
+        let pattern =
+            defined.get(name).ok_or_else(|| format!("`${name}` in `{text}` is not defined"))?;
+        out.push_str(&rest[..at]);
+        out.push_str(&expand(pattern, defined)?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Reads `ARGUMENTS` or `ARGUMENTS -> RESULT`.
+fn form(text: &str) -> Result<Form, String> {
+    let (args, result) = match text.split_once("->") {
+        Some((args, result)) => (args, Some(returns(result.trim())?)),
+        None => (text, None),
+    };
+    Ok(Form { args: Signature::parse(args.trim())?, returns: result })
+}
+
+/// Reads `ID -> <CLASS>`.
+fn persistent(text: &str) -> Result<(Pattern, String), String> {
+    let (id, class) = text.split_once("->").ok_or("persistent: expected `ID -> <CLASS>`")?;
+    match returns(class.trim())? {
+        Returns::InstanceOf(class) => Ok((Pattern::parse(id.trim())?, class)),
+        _ => Err(format!("persistent: expected `<CLASS>` after `->` in `{text}`")),
     }
 }
 
@@ -184,37 +254,77 @@ impl Policy {
     /// If one is unknown, unreadable or not a policy.
     pub fn load<S: AsRef<str>>(specs: &[S]) -> Result<Self, PolicyError> {
         let deny: DenyFile = parse("deny", include_str!("../../policies/deny.toml"))?;
-        let renames: Renames = parse("renames", include_str!("../../policies/renames.toml"))?;
+        let mut renames: Renames = parse("renames", include_str!("../../policies/renames.toml"))?;
+        let names: Vec<String> = specs.iter().map(|spec| spec.as_ref().to_owned()).collect();
+        let mut pending: Vec<String> = names.iter().rev().cloned().collect();
+        let mut files: Vec<(String, File)> = Vec::new();
+        while let Some(spec) = pending.pop() {
+            if files.iter().any(|(name, _)| *name == spec) {
+                continue;
+            }
+            let file = read(&spec)?;
+            pending.extend(file.includes.iter().cloned());
+            files.push((spec, file));
+        }
+        // What is included comes last in the list: its patterns are there for those before it.
+        let mut defined = BTreeMap::new();
+        for (_, file) in files.iter_mut().rev() {
+            defined.append(&mut file.define);
+            renames.extend(std::mem::take(&mut file.moved));
+        }
         let mut policy = Self {
-            names: specs.iter().map(|spec| spec.as_ref().to_owned()).collect(),
+            names,
             contracts: Vec::new(),
             index: HashMap::new(),
             deny: Arc::new(DenyList::new(deny.deny)),
             renames: Arc::new(renames),
             common_helpers: Vec::new(),
             machinery: Vec::new(),
+            persistent: None,
             blind_to: Vec::new(),
         };
-        let mut pending: Vec<String> = policy.names.iter().rev().cloned().collect();
-        let mut seen = Vec::new();
-        while let Some(spec) = pending.pop() {
-            if seen.contains(&spec) {
-                continue;
-            }
-            let file = read(&spec)?;
-            pending.extend(file.includes.iter().cloned());
-            policy.add(&spec, file)?;
-            seen.push(spec);
+        for (name, file) in files {
+            policy.add(&name, file, &defined)?;
         }
+        policy.add_moved();
         Ok(policy)
     }
 
-    fn add(&mut self, name: &str, file: File) -> Result<(), PolicyError> {
+    /// Enters the former spellings of what the policy allows.
+    fn add_moved(&mut self) {
+        let renames = Arc::clone(&self.renames);
+        for (old, (module, name)) in renames.moved_names() {
+            if let Some(index) = self.index.get(module).and_then(|names| names.get(name)).copied() {
+                let names = self.index.entry(old.0.to_owned()).or_default();
+                names.entry(old.1.to_owned()).or_insert(index);
+            }
+        }
+        for (old, new) in renames.moved_modules() {
+            if let Some(names) = self.index.get(new).cloned() {
+                let former = self.index.entry(old.clone()).or_default();
+                for (name, index) in names {
+                    former.entry(name).or_insert(index);
+                }
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        file: File,
+        defined: &BTreeMap<String, String>,
+    ) -> Result<(), PolicyError> {
         self.common_helpers.extend(file.helpers);
         self.machinery.extend(file.machinery);
+        let invalid = |message| PolicyError::Invalid { name: name.to_owned(), message };
+        if let Some(text) = &file.persistent {
+            self.persistent =
+                Some(persistent(&expand(text, defined).map_err(invalid)?).map_err(invalid)?);
+        }
         for row in file.contract {
             let contract = row
-                .contract()
+                .contract(defined)
                 .map_err(|message| PolicyError::Invalid { name: name.to_owned(), message })?;
             let index = self.contracts.len();
             for (module, global) in &contract.globals {

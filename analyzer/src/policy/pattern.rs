@@ -3,9 +3,10 @@
 //! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a
 //! list of alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string
 //! literal, a range of integers (`0..255`), a tuple of patterns in parentheses, or an instance
-//! (`<datetime:timezone>`) or global (`=builtins:object`). `list#atoms`, `list#pairs`,
-//! `attributes#atoms`, `attribute:data` say what a container holds. `?` after a pattern makes it and what
-//! follows optional; `*` after the last lets it repeat.
+//! (`<datetime:timezone>`) or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'`
+//! such bytes. `list#atoms`, `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a
+//! container holds (`attribute:_left/_right`: no keys but these). `?` after a pattern makes it and what follows optional; `*` after the last
+//! lets it repeat.
 
 use std::fmt;
 
@@ -28,6 +29,10 @@ pub enum Pattern {
     Str,
     /// That `str`, as a constant.
     StrIs(String),
+    /// That `str` and decimal digits after it, as a constant.
+    StrNumbered(String),
+    /// A constant `str` that names a time zone: `Europe/Paris`.
+    Zone,
     /// A constant `str` or `bytes` that compiles as a regular expression without a warning: a
     /// warning is shown by Python code that reads source files.
     Regex,
@@ -35,6 +40,8 @@ pub enum Pattern {
     Str8,
     /// `bytes`.
     Bytes,
+    /// Those `bytes`, as a constant.
+    BytesIs(Vec<u8>),
     /// A constant `bytes` or 8-bit string of that length.
     BytesOfLength(usize),
     /// A `bytearray`.
@@ -50,8 +57,11 @@ pub enum Pattern {
     /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls,
     /// with such values.
     Attributes(Contents),
-    /// A `dict` with no key but that `str`.
-    Attribute(String),
+    /// A `dict` with no key but these `str`, three at most.
+    Attribute(Vec<String>),
+    /// A `dict` whose values are tuples of an instance that is `plain` and an offset: the fields of
+    /// a structured type.
+    Fields,
     /// A `set`.
     Set,
     /// A `frozenset`.
@@ -83,6 +93,8 @@ pub enum Contents {
     Pairs,
     /// Anything, but not under the key `args`.
     NoArgs,
+    /// Anything, and `values` may be among the keys.
+    WithValues,
 }
 
 /// Conditions on a list of arguments.
@@ -188,8 +200,15 @@ impl<'t> Parser<'t> {
 
     fn single(&mut self) -> Result<Pattern, String> {
         self.skip_spaces();
+        if self.take("b'") {
+            return Ok(Pattern::BytesIs(self.until("'")?.as_bytes().to_vec()));
+        }
         if self.take("'") {
-            return Ok(Pattern::StrIs(self.until("'")?.to_owned()));
+            let text = self.until("'")?.to_owned();
+            return Ok(match self.take("#") {
+                true => Pattern::StrNumbered(text),
+                false => Pattern::StrIs(text),
+            });
         }
         if self.take("(") {
             let signature = self.signature()?;
@@ -211,8 +230,15 @@ impl<'t> Parser<'t> {
             let bound = |text: &str| text.parse().map_err(|_| self.expected("a range of integers"));
             return Ok(Pattern::IntIn(bound(low)?, bound(high)?));
         }
+        if let Ok(number) = word.parse() {
+            return Ok(Pattern::IntIn(number, number));
+        }
         if let Some(name) = word.strip_prefix("attribute:") {
-            return Ok(Pattern::Attribute(name.to_owned()));
+            let mut names = vec![name.to_owned()];
+            while self.take("/") {
+                names.push(self.word().to_owned());
+            }
+            return Ok(Pattern::Attribute(names));
         }
         if let Some(length) = word.strip_prefix("bytes#") {
             let length = length.parse().map_err(|_| self.expected("a length after `bytes#`"))?;
@@ -226,6 +252,7 @@ impl<'t> Parser<'t> {
             "float" => Pattern::Float,
             "str" => Pattern::Str,
             "regex" => Pattern::Regex,
+            "zone" => Pattern::Zone,
             "str8" => Pattern::Str8,
             "bytes" => Pattern::Bytes,
             "bytearray" => Pattern::ByteArray,
@@ -236,7 +263,9 @@ impl<'t> Parser<'t> {
             "dict" => Pattern::Dict,
             "attributes" => Pattern::Attributes(Contents::Any),
             "attributes#atoms" => Pattern::Attributes(Contents::Atoms),
+            "attributes#values" => Pattern::Attributes(Contents::WithValues),
             "attributes#noargs" => Pattern::Attributes(Contents::NoArgs),
+            "fields" => Pattern::Fields,
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
             "tuple" => Pattern::Tuple,
@@ -292,13 +321,17 @@ impl fmt::Display for Pattern {
             Self::None => f.write_str("None"),
             Self::Bool => f.write_str("bool"),
             Self::Int => f.write_str("int"),
+            Self::IntIn(low, high) if low == high => write!(f, "{low}"),
             Self::IntIn(low, high) => write!(f, "{low}..{high}"),
             Self::Float => f.write_str("float"),
             Self::Str => f.write_str("str"),
             Self::StrIs(text) => write!(f, "'{text}'"),
+            Self::StrNumbered(text) => write!(f, "'{text}' and digits"),
+            Self::Zone => f.write_str("name of a time zone"),
             Self::Regex => f.write_str("plain regular expression"),
             Self::Str8 => f.write_str("8-bit str"),
             Self::Bytes => f.write_str("bytes"),
+            Self::BytesIs(bytes) => write!(f, "b'{}'", bytes.escape_ascii()),
             Self::BytesOfLength(length) => write!(f, "{length} bytes"),
             Self::ByteArray => f.write_str("bytearray"),
             Self::Buffer => f.write_str("buffer"),
@@ -310,7 +343,10 @@ impl fmt::Display for Pattern {
                 f.write_str("dict of attributes with plain values")
             }
             Self::Attributes(_) => f.write_str("dict of attributes"),
-            Self::Attribute(name) => write!(f, "dict with the one key '{name}'"),
+            Self::Attribute(names) => {
+                write!(f, "dict with no keys but '{}'", names.join("', '"))
+            }
+            Self::Fields => f.write_str("dict of fields of plain types"),
             Self::Set => f.write_str("set"),
             Self::FrozenSet => f.write_str("frozenset"),
             Self::Tuple => f.write_str("tuple"),
@@ -355,6 +391,16 @@ mod tests {
         assert!(Signature::parse("").unwrap().takes(0));
         assert!(!Signature::parse("").unwrap().takes(1));
         assert_eq!(Signature::parse("any*").unwrap(), Signature::anything());
+        let literals = Signature::parse("'f'#, b'b', 7, -112..-1").unwrap();
+        assert_eq!(
+            literals.patterns,
+            [
+                Pattern::StrNumbered("f".into()),
+                Pattern::BytesIs(b"b".to_vec()),
+                Pattern::IntIn(7, 7),
+                Pattern::IntIn(-112, -1)
+            ]
+        );
     }
 
     #[test]

@@ -1,0 +1,13 @@
+//! Loaders of formats that are more than `pickle.load`: what they do differently.
+
+/// What loads a pickle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Loader {
+    /// `pickle.load`, in all its modes.
+    #[default]
+    Pickle,
+    /// `joblib.load`: behind the BUILD of an array's wrapper it reads the array's raw bytes.
+    Joblib,
+    /// `torch.load`: persistent ids name tensors' storage in the same archive.
+    Torch,
+}

@@ -1,0 +1,154 @@
+//! Arrays within the stream: what `joblib.load` reads behind the BUILD of a wrapper.
+//!
+//! `joblib/numpy_pickle.py` NumpyUnpickler.load_build puts the array in the wrapper's place: its
+//! raw bytes, as many as the wrapper's `shape` and `dtype` say, or another pickle if they are
+//! objects. To follow, the values of small dicts and the sizes of types are kept here, which a
+//! plain load never needs.
+
+use std::collections::HashMap;
+
+use super::{Fault, Machine, Value};
+
+/// The wrapper, as policies know it.
+const WRAPPER: &str = "joblib.numpy_pickle:NumpyArrayWrapper";
+
+/// The classes of arrays that joblib rebuilds without calling anything of the pickle's.
+const ARRAYS: [&str; 3] = ["numpy:ndarray", "numpy:matrix", "numpy:memmap"];
+
+/// Entries of a dict that are kept: a wrapper has six.
+const KEPT: usize = 16;
+
+/// What following needs to know.
+#[derive(Debug, Default)]
+pub(crate) struct Wrapped {
+    entries: HashMap<u32, Vec<(Vec<u8>, Value)>>,
+    sizes: HashMap<u32, u64>,
+}
+
+/// What lies behind an opcode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The next opcode.
+    Opcode,
+    /// So many bytes, with padding before them that says its own length.
+    Padded(u64),
+    /// So many bytes.
+    Bytes(u64),
+    /// A pickle.
+    Pickle,
+}
+
+impl Machine<'_, '_> {
+    /// From now on follows what `joblib.load` reads.
+    pub(crate) fn follow_arrays(&mut self) {
+        self.wrapped = Some(Wrapped::default());
+    }
+
+    pub(super) fn keep_entry(&mut self, dict: u32, key: Option<&[u8]>, value: Value) {
+        let (Some(wrapped), Some(key)) = (&mut self.wrapped, key) else { return };
+        let entries = wrapped.entries.entry(dict).or_default();
+        if entries.len() < KEPT {
+            entries.push((key.to_vec(), value));
+        }
+    }
+
+    /// Notes the size of an element that a type's name gives.
+    pub(super) fn keep_size(&mut self, made: Value, args: Option<&[Value]>) {
+        let (Value::Instance(id), Some([name, ..]), true) = (made, args, self.wrapped.is_some())
+        else {
+            return;
+        };
+        let Some(name) = self.text_of(*name) else { return };
+        let digits = name.iter().position(u8::is_ascii_digit).unwrap_or(name.len());
+        let (kind, digits) = name.split_at(digits);
+        let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+        let unit = if kind == b"U" { 4 } else { 1 };
+        if let (Some(size), Some(wrapped)) = (size, &mut self.wrapped) {
+            wrapped.sizes.insert(id, size.saturating_mul(unit));
+        }
+    }
+
+    /// Notes the size of an element that a type's state gives.
+    pub(super) fn keep_state(&mut self, target: Value, state: Value) {
+        let (Value::Instance(id), Value::Tuple(state)) = (target, state) else { return };
+        if let (Some(Value::Int(size @ 0..)), Some(wrapped)) =
+            (self.heap.tuple(state).get(5), &mut self.wrapped)
+        {
+            wrapped.sizes.insert(id, *size as u64);
+        }
+    }
+
+    /// What lies behind the BUILD that was just run.
+    pub(crate) fn behind_build(&mut self, end: usize, state: Value) -> Result<Behind, Fault> {
+        if self.wrapped.is_none() {
+            return Ok(Behind::Opcode);
+        }
+        let target = self.top()?;
+        if self.class_key(target) != Some(WRAPPER) {
+            self.keep_state(target, state);
+            return Ok(Behind::Opcode);
+        }
+        if self.frame_end.is_some_and(|frame| frame > end) {
+            return Err("an array's bytes begin within a frame".into());
+        }
+        let behind = self.array_behind(state);
+        behind.ok_or_else(|| "how many bytes of an array follow is not known".into())
+    }
+
+    fn array_behind(&self, state: Value) -> Option<Behind> {
+        let Value::Dict(state) = state else { return None };
+        let entries = self.wrapped.as_ref()?.entries.get(&state)?;
+        let entry = |name: &[u8]| {
+            let mut found = entries.iter().filter(|(key, _)| key == name);
+            found.next().map(|(_, value)| *value).filter(|_| found.next().is_none())
+        };
+        let class = match entry(b"subclass")? {
+            Value::Global(id) => self.globals.get(id).key.as_str(),
+            _ => return None,
+        };
+        let order = self.text_of(entry(b"order")?)?;
+        if !ARRAYS.contains(&class) || !matches!(&*order, b"C" | b"F") {
+            return None;
+        }
+        let Value::Tuple(shape) = entry(b"shape")? else { return None };
+        let mut count = 1_u64;
+        for length in self.heap.tuple(shape) {
+            let Value::Int(length @ 0..) = length else { return None };
+            count = count.checked_mul(*length as u64)?;
+        }
+        let dtype = entry(b"dtype")?;
+        let Value::Instance(id) = dtype else { return None };
+        match self.class_key(dtype)? {
+            "numpy:dtype[object]" => Some(Behind::Pickle),
+            "numpy:dtype" | "numpy:dtype[text]" | "numpy:dtype[void]" => {
+                let size = *self.wrapped.as_ref()?.sizes.get(&id)?;
+                let bytes = count.checked_mul(size)?;
+                match entry(b"numpy_array_alignment_bytes") {
+                    None | Some(Value::None) => Some(Behind::Bytes(bytes)),
+                    Some(Value::Int(_)) => Some(Behind::Padded(bytes)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The array is read: it stands in the wrapper's place.
+    pub(crate) fn replace_wrapper(&mut self, of_objects: bool) {
+        let array = match self.globals.of_policy(self.policy, ARRAYS[0]) {
+            Some(class) if !of_objects => self.heap.new_instance(class, 1),
+            _ => Value::Allowed,
+        };
+        if let Some(top) = self.stack.last_mut() {
+            *top = array;
+        }
+    }
+
+    /// The class of an instance, as policies know it.
+    fn class_key(&self, value: Value) -> Option<&str> {
+        match value {
+            Value::Instance(id) => Some(&self.globals.get(self.heap.class(id)).key),
+            _ => None,
+        }
+    }
+}
