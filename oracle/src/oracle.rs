@@ -217,9 +217,15 @@ impl Oracle {
             if out.len() - before == given {
                 continue; // It was at none.
             }
-            // A zygote runs nothing untrusted: its death is not this pickle's doing, as a rule.
+            // A zygote runs nothing untrusted, and who kills a worker is not the pickle, as a
+            // rule. A crash of the deny tier's worker is the pickle's own, and so is its time.
+            let own = match loss.outcome {
+                Outcome::Timeout => true,
+                Outcome::Signaled => tier == Tier::Deny,
+                _ => false,
+            };
             let retried = again.replace(out.len()) == Some(out.len());
-            if tier == Tier::Deny || loss.outcome == Outcome::Timeout || retried {
+            if own || retried {
                 out.push(lost(loss));
             }
         }

@@ -189,6 +189,8 @@ fn effect_kind(number: u8) -> Option<EffectKind> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::protocol::{put_bytes, put_optional, put_u32};
 
@@ -238,6 +240,39 @@ mod tests {
         for byte in 0..=u8::MAX {
             full(&record(&[byte; 40]), "3.11.7", Engine::CLoads);
             deny(&[byte; 40]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// A hostile worker writes the records too: whatever they are, they are told apart from
+        /// a whole one, and never take more memory than a small multiple of their size.
+        #[test]
+        fn garbled_records_yield_little_and_say_so(
+            at in 0..200_usize,
+            junk in prop::collection::vec(any::<u8>(), 0..64),
+            cut in 0..200_usize,
+        ) {
+            let mut bytes = record(&touch_record().repeat(3));
+            let at = at.min(bytes.len());
+            let end = (at + junk.len()).min(bytes.len());
+            bytes.splice(at..end, junk);
+            bytes.truncate(cut);
+            let seen = full(&bytes, "3.11.7", Engine::CLoads).observation;
+            prop_assert!(seen.touched.len() + seen.effects.len() <= bytes.len());
+            prop_assert!(seen.stderr.len() <= 3 * bytes.len());
+            deny(&bytes);
+        }
+
+        #[test]
+        fn records_are_split_within_bounds(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut total = 0;
+            for record in split(&bytes, 100) {
+                prop_assert!(record.len() <= 100);
+                total += 4 + record.len();
+            }
+            prop_assert!(total <= bytes.len());
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
 
-use rustix::fs::{FallocateFlags, MemfdFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::protocol::{Header, SHARED_LEN};
@@ -24,10 +24,14 @@ unsafe impl Send for Shared {}
 
 impl Shared {
     pub(crate) fn new() -> Result<Self> {
-        let fd = rustix::fs::memfd_create("assay-shared", MemfdFlags::CLOEXEC)
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = rustix::fs::memfd_create("assay-shared", flags)
             .map_err(|e| Error::os("cannot create shared memory")(e.into()))?;
         rustix::fs::ftruncate(&fd, SHARED_LEN as u64)
             .map_err(|e| Error::os("cannot size shared memory")(e.into()))?;
+        // Were it cut by the other side, reading it would kill the host.
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
+            .map_err(|e| Error::os("cannot seal shared memory")(e.into()))?;
         // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
         let base = unsafe {
             rustix::mm::mmap(
