@@ -28,6 +28,7 @@ fn main() {
         worker.join("src"),
         worker.join("Cargo.toml"),
         worker.join("Cargo.lock"),
+        manifest_dir.join("src/bounds.rs"),
         manifest_dir.join("src/protocol.rs"),
         manifest_dir.join("sandbox/src"),
         manifest_dir.join("sandbox/Cargo.toml"),

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::bounds::{GRACE, RECORD_FRAME, RECYCLE_DENY_AFTER, RECYCLE_ZYGOTE_AFTER};
 use crate::protocol::{self, MAX_DENY_RECORD, MAX_GROUP, MAX_PICKLE};
 use crate::records;
 use crate::worker::{Loss, Reply, Tier, Worker};
@@ -10,21 +11,6 @@ use crate::{
     DenyObservation, Error, Filtered, Observation, OracleConfig, Outcome, Python, Refused, Result,
     Run,
 };
-
-/// Pickles after which a deny worker is replaced: what allowed callables leave behind in its
-/// interpreter must not pile up. Starting one costs as much as some thousand pickles.
-const RECYCLE_AFTER: u64 = 200_000;
-
-/// Pickles after which a zygote is replaced. It loads none itself, but what it copies to and fro
-/// leaves its heap in pieces.
-const RECYCLE_ZYGOTE_AFTER: u64 = 200_000;
-
-/// What a record has around its trace or its list of globals: the outcome, an exception's name,
-/// the names of denied calls.
-const RECORD_FRAME: usize = 16 << 10;
-
-/// What the supervisor waits beyond the worker's own time limit before it calls the worker lost.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// Loads pickles in sandboxed CPythons. One per thread.
 pub struct Oracle {
@@ -256,7 +242,7 @@ impl Oracle {
     fn worker(&mut self, python: usize, tier: Tier) -> Result<&mut Worker> {
         self.python(python)?;
         let slot = self.slot(python, tier);
-        let most = if tier == Tier::Deny { RECYCLE_AFTER } else { RECYCLE_ZYGOTE_AFTER };
+        let most = if tier == Tier::Deny { RECYCLE_DENY_AFTER } else { RECYCLE_ZYGOTE_AFTER };
         if slot.as_mut().is_some_and(|worker| worker.worn(most) || !worker.fit()) {
             *slot = None;
         }

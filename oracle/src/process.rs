@@ -12,9 +12,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// How long a killed process may take to be gone. Only what sleeps in the kernel
-/// uninterruptibly takes any time at all.
-const DYING: Duration = Duration::from_secs(5);
+use crate::bounds::DYING;
 
 /// A running worker, ended when dropped.
 pub(crate) struct Process {

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
+use crate::bounds::{DYING_WORDS, LOOK_EVERY, MAX_COMPLAINT, MAX_GROWTH, START_TIMEOUT};
 use crate::process::{Death, Process, readable};
 use crate::protocol::{self, INPUT_AT, INPUT_LEN, OUTPUT_AT, OUTPUT_LEN, Start, WireRun};
 use crate::shared::Shared;
@@ -34,22 +35,6 @@ worker = loader.create_module(spec)
 loader.exec_module(worker)
 worker.serve(control, shared, module)
 ";
-
-/// Longest wait for a worker to become ready: it imports what the allow list names.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// By how much a worker's own memory may grow before it is replaced. A cache of what it loaded
-/// is a few megabytes; more is a leak, and every fork pays for it.
-const MAX_GROWTH: u64 = 64 << 20;
-
-/// Between how many pickles the growth is looked at: reading it takes 10 µs.
-const LOOK_EVERY: u64 = 1024;
-
-/// How long a worker that hung up may take to die: a crash takes that long to be a corpse.
-const DYING_WORDS: Duration = Duration::from_secs(1);
-
-/// Most that is read of what a worker that did not start has to say.
-const MAX_COMPLAINT: u64 = 64 << 10;
 
 /// Which kind of worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

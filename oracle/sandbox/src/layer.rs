@@ -71,6 +71,27 @@ impl Layer {
         }
     }
 
+    /// What it takes away.
+    #[must_use]
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::NoNewPrivs => "no program gives privileges",
+            Self::UserNamespace => "whatever power is left counts inside only",
+            Self::MountNamespace => "everything read-only, a scratch directory of its own",
+            Self::PidNamespace => "no process outside has a number",
+            Self::NetNamespace => "no network, not even the loopback",
+            Self::IpcNamespace => "no queues or segments of others",
+            Self::UtsNamespace => "no host name to set",
+            Self::Landlock => {
+                "reads the interpreter's files only, writes in the scratch directory only"
+            }
+            Self::Capabilities => "none left",
+            Self::Seccomp => "listed system calls only",
+            Self::SeccompNotify => "denied calls are recorded out of the pickle's reach",
+            Self::Rlimits => "memory, time, descriptors and files are bounded",
+        }
+    }
+
     /// Whether nothing is loaded without it, whatever else there is.
     pub(crate) fn is_required(self) -> bool {
         matches!(self, Self::NoNewPrivs | Self::Capabilities | Self::Seccomp | Self::Rlimits)

@@ -48,7 +48,7 @@ pub fn check() -> Result<()> {
 
 fn status(layer: Layer, result: io::Result<()>) -> LayerStatus {
     let (available, detail) = match result {
-        Ok(()) => (true, "works".to_owned()),
+        Ok(()) => (true, layer.purpose().to_owned()),
         Err(error) => (false, error.to_string()),
     };
     LayerStatus { layer, required: false, available, detail }

@@ -4,13 +4,8 @@ use std::path::PathBuf;
 
 use assay_sandbox::{ChildLimits, Confinement, Entered, Prepared, Record, WorkerConfig};
 
+use crate::bounds::{OPEN_FILES, SCRATCH};
 use crate::protocol::{SHARED_LEN, Start};
-
-/// Open files that a load can need at once: importing a deep package opens a handful.
-const OPEN_FILES: u64 = 64;
-
-/// Size of the scratch directory, and of a file in it: room for any gadget's canary.
-pub const SCRATCH: u64 = 1 << 20;
 
 /// Confines this process for good. The reason for a refusal begins with `sandbox: `.
 pub fn enter(start: &Start) -> Result<Entered, String> {

@@ -7,6 +7,9 @@
 use pyo3::prelude::*;
 
 mod audit;
+#[allow(dead_code, reason = "half of it is the host's")]
+#[path = "../../src/bounds.rs"]
+mod bounds;
 mod code;
 mod confine;
 mod deny;

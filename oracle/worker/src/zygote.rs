@@ -14,18 +14,13 @@ use assay_sandbox::{
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::bounds::{MAX_DENIED, MAX_FILE_KEPT, SCRATCH};
 use crate::engines::{Engines, Source, index};
 use crate::protocol::{MAX_GROUP, Start, WireRun, unpack_run};
 use crate::record::{Ending, failure, record};
 use crate::shared::Shared;
 use crate::trace::trace;
 use crate::{confine, full};
-
-/// Most distinct denied system calls reported for one pickle.
-const MAX_DENIED: usize = 64;
-
-/// The largest file that is left as it is until the next: more would be memory held for nothing.
-const KEPT: usize = 1 << 20;
 
 /// Where the descriptors by which the zygote writes files begin: one range, beyond what a child
 /// may use, which it closes at one go.
@@ -100,7 +95,7 @@ impl<'a, 'py> Zygote<'a, 'py> {
         let prepared = confine::prepare(Confinement::Full, entered)?;
         let mut limits = confine::limits(start, false);
         if entered.writable() {
-            limits.file_size = confine::SCRATCH;
+            limits.file_size = SCRATCH;
         }
         let broken = Cell::new(false);
         Ok(Self { start, resources, engines, entered, prepared, limits, broken })
@@ -201,7 +196,7 @@ impl<'a, 'py> Zygote<'a, 'py> {
                     let _ = child.wait();
                 }
                 if by_file {
-                    let large = |data: &Bound<'_, PyBytes>| data.as_bytes().len() > KEPT;
+                    let large = |data: &Bound<'_, PyBytes>| data.as_bytes().len() > MAX_FILE_KEPT;
                     for (_, file) in
                         pickles.iter().zip(&self.resources.files).filter(|(data, _)| large(data))
                     {
