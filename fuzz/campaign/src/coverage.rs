@@ -81,19 +81,46 @@ impl Coverage {
         self.transitions[row(before) * N + row(after)]
     }
 
-    /// The counts as bytes, for a database.
+    /// The counts as bytes, for a database: seven bits a byte, lowest first, the highest bit set
+    /// where more follow. Most counts are nought or small.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.opcodes.iter().chain(&self.transitions).flat_map(|count| count.to_le_bytes()).collect()
+        let mut out = Vec::with_capacity(2 * N * N);
+        for &count in self.opcodes.iter().chain(&self.transitions) {
+            let mut left = count;
+            while left >= 0x80 {
+                out.push(left as u8 | 0x80);
+                left >>= 7;
+            }
+            out.push(left as u8);
+        }
+        out
     }
 
     /// The counts that were written as bytes; `None` if they are of another table of opcodes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (chunks, rest) = bytes.as_chunks::<8>();
-        if chunks.len() != N + N * N || !rest.is_empty() {
-            return None;
+        let mut counts = Vec::with_capacity(N + N * N);
+        let (mut count, mut shift) = (0u64, 0u32);
+        for &byte in bytes {
+            count |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                counts.push(count);
+                (count, shift) = (0, 0);
+            }
         }
+        if shift == 0 { Self::of(&counts) } else { None }
+    }
+
+    /// The counts as older databases have them: eight bytes each.
+    pub fn from_fixed(bytes: &[u8]) -> Option<Self> {
+        let (chunks, rest) = bytes.as_chunks::<8>();
         let counts: Vec<u64> = chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect();
-        Some(Self { opcodes: counts[..N].to_vec(), transitions: counts[N..].to_vec() })
+        if rest.is_empty() { Self::of(&counts) } else { None }
+    }
+
+    fn of(counts: &[u64]) -> Option<Self> {
+        (counts.len() == N + N * N)
+            .then(|| Self { opcodes: counts[..N].to_vec(), transitions: counts[N..].to_vec() })
     }
 }
 
@@ -112,6 +139,15 @@ mod tests {
         assert_eq!(again, coverage);
         again.merge(&coverage);
         assert_eq!(again.transition(Opcode::None, Opcode::Pop), 2);
+        let mut large = Coverage::default();
+        large.opcodes[3] = u64::MAX;
+        large.transitions[N * N - 1] = 1 << 40;
+        assert_eq!(Coverage::from_bytes(&large.to_bytes()), Some(large));
         assert_eq!(Coverage::from_bytes(b"short"), None);
+        assert_eq!(Coverage::from_bytes(&[0x80; N + N * N]), None);
+        let mut fixed = vec![0; 8 * (N + N * N)];
+        fixed[0] = 7;
+        assert_eq!(Coverage::from_fixed(&fixed).unwrap().opcodes[0], 7);
+        assert_eq!(Coverage::from_fixed(b"short"), None);
     }
 }

@@ -16,12 +16,26 @@ pub enum Error {
     #[error(transparent)]
     Subject(#[from] assay_subjects::Error),
     /// The database of a campaign cannot be used.
-    #[error("{}: {source}; is the disk full, or another campaign writing there?", path.display())]
+    #[error("{}: {source}; is the disk full, or the directory read-only?", path.display())]
     Store {
         /// The database.
         path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// The directory of a campaign cannot be written any more.
+    #[error(
+        "{}: {source}; everything found is saved in {} instead: `assay report {} {}` shows all of \
+         it",
+        directory.display(), rescued.display(), directory.display(), rescued.display()
+    )]
+    Rescued {
+        /// The campaign's own directory.
+        directory: PathBuf,
+        /// What was the matter with it.
+        source: Box<Error>,
+        /// Where everything is.
+        rescued: PathBuf,
     },
     /// There is no campaign where one was expected, or one where none was.
     #[error("{}: {reason}", path.display())]
@@ -51,6 +65,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it may pass: a disk that is full now, another process that is writing. A database
+    /// that is broken stays so.
+    pub(crate) fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Store { source, .. } => {
+                !matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+            Self::File { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Wraps what the operating system said about a file.
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

@@ -26,6 +26,12 @@ pub fn directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file(path))
 }
 
+/// Lets the owner write to a file.
+pub fn make_writable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(Error::file(path))
+}
+
 /// A name in the same directory that no other process uses.
 fn beside(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");

@@ -8,9 +8,12 @@
 mod config;
 mod coverage;
 mod error;
+mod estimate;
 mod files;
 mod finding;
+mod gather;
 mod known;
+pub mod merge;
 mod pin;
 mod pool;
 mod pursue;
@@ -25,12 +28,15 @@ mod status;
 mod store;
 mod summary;
 mod tally;
+#[cfg(test)]
+mod testing;
 mod tiers;
 mod worker;
 
 pub use config::{CampaignConfig, FailOn, Shard};
 pub use coverage::Coverage;
 pub use error::{Error, Result};
+pub use estimate::{Abundance, Estimate};
 pub use finding::{Finding, Line};
 pub use run::run;
 pub use status::Status;

@@ -4,19 +4,32 @@
 //! shards or nights together. It must not add opinions: how much a "sound" is worth is told by
 //! the counts beside it.
 
+mod headline;
+mod hindcast;
 mod html;
-mod merge;
+mod junit;
+mod markdown;
+mod plots;
+mod remedy;
+mod sarif;
+mod severity;
+mod trends;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assay_differential::Class;
+use serde_json::{Value, json};
 
+use crate::estimate::{Abundance, Estimate};
 use crate::finding::Finding;
-use crate::store::{State, Store};
-use crate::summary::Summary;
-use crate::{Error, Result, files, render};
+use crate::merge::{Cause, Merged, PartId, Sighting};
+use crate::store::{self, Store};
+use crate::summary::{Control, Summary};
+use crate::{Error, Result, files};
+
+pub use hindcast::{Hindcast, between as hindcast};
 
 /// The formats of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +40,10 @@ pub enum Format {
     Markdown,
     /// The summary and the findings as one JSON object.
     Json,
+    /// For code-scanning services.
+    Sarif,
+    /// For CI systems that show tests.
+    Junit,
 }
 
 impl FromStr for Format {
@@ -37,35 +54,72 @@ impl FromStr for Format {
             "html" => Ok(Self::Html),
             "md" => Ok(Self::Markdown),
             "json" => Ok(Self::Json),
-            other => Err(Error::Config(format!("expected html, md or json, found {other:?}"))),
+            "sarif" => Ok(Self::Sarif),
+            "junit" => Ok(Self::Junit),
+            other => Err(Error::Config(format!(
+                "expected html, md, json, sarif or junit, found {other:?}"
+            ))),
         }
     }
 }
 
 /// The report of the campaigns in these directories, merged.
 pub fn render(directories: &[PathBuf], format: Format) -> Result<String> {
-    let mut states = Vec::new();
-    for directory in directories {
-        states.push(Store::open(directory)?.state()?);
-    }
-    let state = merge::merge(states)
-        .ok_or_else(|| Error::Config("no campaign given to report on".into()))?;
-    let summary = summary(&state);
+    let merged = load(directories)?;
+    let summary = summary(&merged);
     match format {
-        Format::Html => html::page(&state, &summary),
-        Format::Markdown => render::campaign(&state, &summary),
-        Format::Json => {
-            let lines: Vec<_> =
-                state.findings.iter().map(|found| found.line(&found.directory())).collect();
-            let all = serde_json::json!({ "summary": summary, "findings": lines });
-            Ok(format!("{all:#}\n"))
-        }
+        Format::Html => html::page(&merged, &summary),
+        Format::Markdown => markdown::campaign(&merged, &summary),
+        Format::Json => Ok(format!("{:#}\n", json(&merged, &summary))),
+        Format::Sarif => Ok(format!("{:#}\n", sarif::log(&merged, &summary))),
+        Format::Junit => junit::report(&merged, &summary),
     }
 }
 
-/// The summary of a state.
-pub fn summary(state: &State) -> Summary {
-    let tally = &state.tally;
+fn json(merged: &Merged, summary: &Summary) -> Value {
+    let findings: Vec<Value> = merged
+        .causes()
+        .map(|cause| {
+            let finding = cause.finding();
+            let mut out = json!(finding.line(&finding.directory()));
+            out["remedy"] = json!(remedy::remedy(finding));
+            let seen = |(part, seen): (&PartId, &Sighting)| json!({ "part": part, "seen": seen });
+            out["sightings"] = cause.sightings().iter().map(seen).collect();
+            out
+        })
+        .collect();
+    let campaigns: Vec<Value> = merged
+        .parts()
+        .iter()
+        .map(|part| {
+            json!({
+                "id": part.meta.id, "shard": part.shard, "began": part.meta.began,
+                "seed": part.meta.seed, "analyzers": part.meta.analyzers,
+                "seconds": part.seconds, "generated": part.tally.generated,
+                "control": part.control, "timeline": part.timeline,
+            })
+        })
+        .collect();
+    json!({ "summary": summary, "findings": findings, "campaigns": campaigns })
+}
+
+/// Everything in the campaigns of these directories, or of those below them.
+pub fn load(directories: &[PathBuf]) -> Result<Merged> {
+    let mut merged = Merged::default();
+    for directory in directories {
+        for campaign in store::find(directory)? {
+            merged.merge(Store::open_to_read(&campaign)?.merged()?);
+        }
+    }
+    Ok(merged)
+}
+
+/// The summary of everything.
+pub fn summary(merged: &Merged) -> Summary {
+    let tally = merged.tally();
+    let coverage = merged.coverage();
+    let parts = merged.parts();
+    let seconds = parts.iter().map(|part| part.seconds).sum();
     let spent: u64 = tally.spent_us.values().sum();
     let time_share = tally
         .spent_us
@@ -75,35 +129,42 @@ pub fn summary(state: &State) -> Summary {
             (stage.clone(), (share * 1000.0).round() / 1000.0)
         })
         .collect();
+    // One campaign whose hole was not found is enough to doubt all.
+    let doubted = parts.iter().find(|part| !Summary::trusted(&part.control, part.seconds));
+    let control = doubted.or(parts.first()).map_or(Control::default(), |p| p.control.clone());
     Summary {
-        seed: state.meta.seed,
-        seconds: state.seconds,
+        seed: parts.first().map_or(0, |part| part.meta.seed),
+        seconds,
         generated: tally.generated,
         analyzed: tally.analyzed,
         executed: tally.executed(),
         executed_deny: tally.executed_deny,
         executed_full: tally.executed_full,
-        execs_per_second: tally.executed() as f64 / state.seconds.max(1e-3),
+        execs_per_second: tally.executed() as f64 / seconds.max(1e-3),
         loaded: tally.loaded,
         touched_denied: tally.touched_denied,
-        opcodes_seen: state.coverage.opcodes_seen(),
-        transitions_seen: state.coverage.transitions_seen(),
-        verdicts: tally.verdicts.clone(),
+        opcodes_seen: coverage.opcodes_seen(),
+        transitions_seen: coverage.transitions_seen(),
+        verdicts: tally.verdicts,
         safe_with_call: tally.safe_with_call,
         safe_with_call_executed_full: tally.safe_with_call_executed_full,
-        control: state.control.clone(),
-        buckets: by_class(&state.findings),
-        analyzers: state.meta.analyzers.clone(),
-        pythons: state.meta.pythons.clone(),
-        first_find_seconds: first_finds(&state.findings),
-        matrix: tally.matrix.clone(),
+        control,
+        buckets: by_class(merged.findings()),
+        analyzers: merged.each(|meta| &meta.analyzers),
+        pythons: merged.each(|meta| &meta.pythons),
+        first_find_seconds: first_finds(merged),
+        matrix: tally.matrix,
         time_share,
-        trustworthy: Summary::trusted(&state.control, state.seconds),
+        trustworthy: doubted.is_none(),
+        estimate: Estimate::new(Abundance::of(
+            tally.generated,
+            merged.findings().map(|finding| finding.count),
+        )),
     }
 }
 
 /// Number of findings by class; every class is named.
-pub fn by_class(findings: &[Finding]) -> BTreeMap<String, u64> {
+pub fn by_class<'f>(findings: impl Iterator<Item = &'f Finding>) -> BTreeMap<String, u64> {
     let mut out: BTreeMap<String, u64> =
         Class::ALL.iter().map(|class| (class.name().to_owned(), 0)).collect();
     for finding in findings {
@@ -112,21 +173,32 @@ pub fn by_class(findings: &[Finding]) -> BTreeMap<String, u64> {
     out
 }
 
-fn first_finds(findings: &[Finding]) -> BTreeMap<String, f64> {
+fn first_finds(merged: &Merged) -> BTreeMap<String, f64> {
     let mut out: BTreeMap<String, f64> = BTreeMap::new();
-    for finding in findings {
+    for finding in merged.findings() {
         let seconds = out.entry(finding.bucket.clone()).or_insert(finding.first_seen_seconds);
         *seconds = seconds.min(finding.first_seen_seconds);
     }
     out
 }
 
+/// Causes, gravest first, then the one with fewest opcodes.
+fn ordered(merged: &Merged) -> Vec<&Cause> {
+    let mut all: Vec<&Cause> = merged.causes().collect();
+    all.sort_by_cached_key(|cause| {
+        let finding = cause.finding();
+        let name = (finding.bucket.clone(), finding.analyzer.clone());
+        (severity::rank(finding), finding.minimized_opcodes(), name)
+    });
+    all
+}
+
 /// Writes `summary.json` and `findings.jsonl`.
-pub fn write_files(out: &Path, state: &State, summary: &Summary) -> Result<()> {
+pub fn write_files(out: &Path, merged: &Merged, summary: &Summary) -> Result<()> {
     let json = serde_json::to_string_pretty(summary).expect("a summary has text keys only");
     files::write(&out.join("summary.json"), format!("{json}\n").as_bytes())?;
     let mut lines = String::new();
-    for finding in &state.findings {
+    for finding in merged.findings() {
         let line = finding.line(&finding.directory());
         lines += &serde_json::to_string(&line).expect("a finding has text keys only");
         lines.push('\n');

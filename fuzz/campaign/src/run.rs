@@ -1,36 +1,21 @@
 //! Runs a campaign: starts the workers, gathers what they report, saves it, and ends cleanly.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::Path;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::CampaignConfig;
-use crate::finding::Finding;
+use crate::gather::Gathered;
 use crate::known::Known;
 use crate::pool::Interesting;
 use crate::status::Status;
-use crate::store::{Meta, Sample, Save, State, Store};
+use crate::store::{Lock, Meta, State, Store};
 use crate::summary::{Control, Summary};
-use crate::worker::{Done, Event, Shared, Worker};
-use crate::{Error, Result, files, pin, report, source};
-
-/// Batches that may wait to be saved before workers have to wait.
-const BACKLOG: usize = 64;
-
-/// Between two looks at the clock.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Between two calls of the progress function.
-const STATUS_EVERY: Duration = Duration::from_millis(500);
-
-/// Between two points of the plots, and two rewritings of the summary.
-const SAMPLE_EVERY: Duration = Duration::from_secs(5);
-
-/// Over how long speeds are taken.
-const WINDOW: Duration = Duration::from_secs(5);
+use crate::worker::{Event, Shared, Worker};
+use crate::{Error, Result, files, pin, source};
 
 /// Runs a campaign until its time or number of pickles is up, or until `stop` is set. What was
 /// found by then is saved, whichever it is.
@@ -46,7 +31,7 @@ pub fn run(
 ) -> Result<Summary> {
     config.check()?;
     let seeds = source::given(&config.corpus)?;
-    let (store, state) = open(config)?;
+    let (store, state, _lock) = open(config)?;
     // Goes on as it began, whatever seed was named this time.
     let config = &CampaignConfig { seed: state.meta.seed, ..config.clone() };
     let began = Instant::now();
@@ -66,7 +51,8 @@ pub fn run(
         kept.entry(*worker).or_default().push(entry.clone());
     }
     let mut gathered = Gathered::new(&store, config, state);
-    let (sender, receiver) = sync_channel(BACKLOG);
+    // One batch of each worker may wait to be saved, so that a kill takes no more than that.
+    let (sender, receiver) = sync_channel(config.jobs);
     let failed = std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for number in 0..config.jobs as u64 {
@@ -127,246 +113,57 @@ fn work(
     }
 }
 
-fn open(config: &CampaignConfig) -> Result<(Store, State)> {
-    let store = if config.resume {
+/// Opens the shard that is to be worked on: a new campaign's, one that goes on, or one that joins
+/// others of its campaign in the same directory.
+fn open(config: &CampaignConfig) -> Result<(Store, State, Lock)> {
+    files::directory(&config.out)?;
+    let lock = Lock::take(&config.out, config.shard.index)?;
+    let store = if config.resume || joins(config)? {
         Store::open(&config.out)?
     } else {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let meta = Meta {
-            seed: config.seed,
-            shard: config.shard,
-            analyzers: config.analyzers.iter().map(|spec| spec.name().to_owned()).collect(),
-            policy: config.policy.names().to_vec(),
-            pythons: config.pythons.iter().map(|python| python.version.clone()).collect(),
-            engines: config.engines.iter().map(|engine| engine.name().to_owned()).collect(),
-            hunt: config.hunt.name().to_owned(),
-            began: now,
-        };
-        Store::create(&config.out, &meta)?
+        match Store::create(&config.out, &meta(config)) {
+            // Another shard was quicker.
+            Err(Error::Directory { .. }) if joins(config)? => Store::open(&config.out)?,
+            created => created?,
+        }
     };
-    let mut state = store.state()?;
+    let mut state = store.state(config.shard.index)?;
     if state.control.planted.is_empty() {
         let (_, planted) = config.policy.weakened(state.meta.seed);
         state.control = Control { planted, found_seconds: None };
     }
-    Ok((store, state))
+    Ok((store, state, lock))
 }
 
-/// Everything reported so far.
-struct Gathered<'s> {
-    store: &'s Store,
-    out: &'s Path,
-    state: State,
-    /// Position in `state.findings` by analyser and bucket.
-    index: HashMap<(String, String), usize>,
-    /// Findings that changed since the last save.
-    changed: Vec<usize>,
-    unsaved: Unsaved,
-    last_new: Option<(String, f64)>,
-    recent: VecDeque<(Instant, [u64; 3])>,
+/// Whether the directory holds a campaign of which this is a shard that has not begun.
+fn joins(config: &CampaignConfig) -> Result<bool> {
+    if config.shard.count == 1 {
+        return Ok(false);
+    }
+    let store = match Store::open(&config.out) {
+        Ok(store) => store,
+        // None has begun.
+        Err(Error::Directory { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let same = store.meta()?.shards == config.shard.count;
+    Ok(same && !store.shards()?.contains(&config.shard.index))
 }
 
-#[derive(Default)]
-struct Unsaved {
-    batches: bool,
-    next_batch: BTreeMap<u64, u64>,
-    pool: Vec<(u64, Interesting)>,
-}
-
-impl<'s> Gathered<'s> {
-    fn new(store: &'s Store, config: &'s CampaignConfig, state: State) -> Self {
-        let index = state
-            .findings
-            .iter()
-            .enumerate()
-            .map(|(i, found)| ((found.analyzer.clone(), found.bucket.clone()), i))
-            .collect();
-        Self {
-            store,
-            out: &config.out,
-            state,
-            index,
-            changed: Vec::new(),
-            unsaved: Unsaved::default(),
-            last_new: None,
-            recent: VecDeque::new(),
-        }
-    }
-
-    fn listen(
-        &mut self,
-        events: &Receiver<Event>,
-        shared: &Shared<'_>,
-        progress: &(dyn Fn(&Status) + Sync),
-    ) -> Result<()> {
-        let mut saved = Instant::now();
-        let mut told = Instant::now();
-        let mut sampled = Instant::now();
-        loop {
-            let over = match events.recv_timeout(TICK) {
-                Ok(Event::Batch(done)) => {
-                    self.take(*done)?;
-                    false
-                }
-                Ok(Event::Control(seconds)) => {
-                    self.state.control.found_seconds.get_or_insert(seconds);
-                    false
-                }
-                Ok(Event::Failed(error)) => {
-                    self.save(shared, None)?;
-                    return Err(error);
-                }
-                Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => true,
-            };
-            let sample = (sampled.elapsed() >= SAMPLE_EVERY || over).then(|| self.sample(shared));
-            if over || sample.is_some() || saved.elapsed() >= TICK || !self.changed.is_empty() {
-                self.save(shared, sample)?;
-                saved = Instant::now();
-            }
-            if sample.is_some() {
-                sampled = Instant::now();
-                self.write(shared)?;
-            }
-            if told.elapsed() >= STATUS_EVERY || over {
-                progress(&self.status(shared));
-                told = Instant::now();
-            }
-            if over {
-                return Ok(());
-            }
-        }
-    }
-
-    fn take(&mut self, done: Done) -> Result<()> {
-        self.unsaved.batches = true;
-        self.state.tally.add(&done.tally);
-        self.state.coverage.merge(&done.coverage);
-        self.unsaved.next_batch.insert(done.worker, done.next_batch);
-        self.unsaved.pool.extend(done.kept.into_iter().map(|kept| (done.worker, kept)));
-        for (analyzer, bucket) in done.counted {
-            if let Some(&i) = self.index.get(&(analyzer, bucket)) {
-                self.state.findings[i].count += 1;
-                // Counts are saved with whatever comes next: they alone are not worth a write
-                // of every finding.
-                if !self.changed.contains(&i) && self.state.findings[i].count.is_power_of_two() {
-                    self.changed.push(i);
-                }
-            }
-        }
-        for finding in done.findings {
-            let key = (finding.analyzer.clone(), finding.bucket.clone());
-            let i = match self.index.get(&key) {
-                Some(&i) => {
-                    let before = self.state.findings[i].minimized.clone();
-                    self.state.findings[i].merge(&finding);
-                    if self.state.findings[i].minimized != before {
-                        self.write_finding(i)?;
-                    }
-                    i
-                }
-                None => {
-                    let i = self.state.findings.len();
-                    tracing::info!(bucket = %finding.bucket, analyzer = %finding.analyzer, "new");
-                    self.last_new = Some((finding.bucket.clone(), finding.first_seen_seconds));
-                    self.index.insert(key, i);
-                    self.state.findings.push(finding);
-                    self.write_finding(i)?;
-                    i
-                }
-            };
-            if !self.changed.contains(&i) {
-                self.changed.push(i);
-            }
-        }
-        Ok(())
-    }
-
-    fn write_finding(&self, i: usize) -> Result<()> {
-        let finding = &self.state.findings[i];
-        finding.write(self.out, &finding.directory()).map(drop)
-    }
-
-    fn sample(&self, shared: &Shared<'_>) -> Sample {
-        Sample {
-            seconds: shared.seconds(),
-            generated: self.state.tally.generated,
-            deny: self.state.tally.executed_deny,
-            full: self.state.tally.executed_full,
-            transitions: self.state.coverage.transitions_seen(),
-            buckets: self.state.findings.len(),
-        }
-    }
-
-    fn save(&mut self, shared: &Shared<'_>, sample: Option<Sample>) -> Result<()> {
-        let unsaved = std::mem::take(&mut self.unsaved);
-        let changed = std::mem::take(&mut self.changed);
-        if !unsaved.batches && changed.is_empty() && sample.is_none() {
-            return Ok(());
-        }
-        self.state.seconds = shared.seconds();
-        if let Some(sample) = sample {
-            self.state.timeline.push(sample);
-        }
-        let findings: Vec<&Finding> = changed.iter().map(|&i| &self.state.findings[i]).collect();
-        let next_batch: Vec<(u64, u64)> = unsaved.next_batch.into_iter().collect();
-        self.store.save(&Save {
-            seconds: self.state.seconds,
-            tally: &self.state.tally,
-            coverage: &self.state.coverage,
-            control: &self.state.control,
-            next_batch: &next_batch,
-            findings: &findings,
-            pool: &unsaved.pool,
-            sample,
-        })
-    }
-
-    /// Rewrites the files that are read by others.
-    fn write(&mut self, shared: &Shared<'_>) -> Result<Summary> {
-        self.state.seconds = shared.seconds();
-        let summary = report::summary(&self.state);
-        report::write_files(self.out, &self.state, &summary)?;
-        Ok(summary)
-    }
-
-    fn finish(mut self, shared: &Shared<'_>) -> Result<Summary> {
-        // Counts that were not worth a write of their own.
-        self.changed = (0..self.state.findings.len()).collect();
-        self.unsaved.batches = true;
-        self.save(shared, None)?;
-        let summary = self.write(shared)?;
-        let html = report::render(&[self.out.to_owned()], report::Format::Html)?;
-        files::write(&self.out.join("report.html"), html.as_bytes())?;
-        Ok(summary)
-    }
-
-    fn status(&mut self, shared: &Shared<'_>) -> Status {
-        let tally = &self.state.tally;
-        let now = Instant::now();
-        let counts = [tally.generated, tally.executed_deny, tally.executed_full];
-        self.recent.push_back((now, counts));
-        while self.recent.front().is_some_and(|(then, _)| now - *then > WINDOW) {
-            self.recent.pop_front();
-        }
-        let speed = |of: usize| {
-            let (then, before) = self.recent[0];
-            let seconds = (now - then).as_secs_f64();
-            if seconds > 0.0 { (counts[of] - before[of]) as f64 / seconds } else { 0.0 }
-        };
-        Status {
-            seconds: shared.seconds(),
-            generated_per_second: speed(0),
-            deny_per_second: speed(1),
-            full_per_second: speed(2),
-            opcodes_seen: self.state.coverage.opcodes_seen(),
-            transitions_seen: self.state.coverage.transitions_seen(),
-            buckets: report::by_class(&self.state.findings),
-            last_new: self.last_new.clone(),
-            control_found: self.state.control.found_seconds,
-            interesting: self.state.pool.len(),
-            tally: tally.clone(),
-        }
+fn meta(config: &CampaignConfig) -> Meta {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    // The standard library's own entropy: two campaigns of one seed are two all the same.
+    let id = RandomState::new().build_hasher().finish();
+    Meta {
+        id: format!("{id:016x}"),
+        seed: config.seed,
+        shards: config.shard.count,
+        analyzers: config.analyzers.iter().map(|spec| spec.name().to_owned()).collect(),
+        policy: config.policy.names().to_vec(),
+        pythons: config.pythons.iter().map(|python| python.version.clone()).collect(),
+        engines: config.engines.iter().map(|engine| engine.name().to_owned()).collect(),
+        hunt: config.hunt.name().to_owned(),
+        began: now,
     }
 }
 

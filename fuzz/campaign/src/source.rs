@@ -14,6 +14,7 @@ use assay_pickle::{Opcode, Program, Writer};
 
 use crate::pool::Pool;
 use crate::random::Random;
+use crate::store::{self, Store};
 use crate::{Error, Result, files};
 
 /// How a pickle comes about, with weights; those of a hunt for divergences beside.
@@ -61,11 +62,23 @@ pub struct Source {
     divergence: bool,
 }
 
-/// Everything given: the files of the corpus directories first, then seeds, regressions and
-/// gadgets.
+/// Everything given: the corpus first, then seeds, regressions and gadgets. Of the corpus, a
+/// campaign's directory brings its pool and its findings, any other its files.
 pub fn given(corpus: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
     let mut out = Vec::new();
-    for path in files::walk(corpus)? {
+    let mut plain = Vec::new();
+    for path in corpus {
+        let campaigns = if path.is_dir() { store::campaigns(path)? } else { Vec::new() };
+        for campaign in &campaigns {
+            out.extend(Store::open_to_read(campaign)?.pickles()?);
+        }
+        if campaigns.is_empty() {
+            plain.push(path.clone());
+        }
+    }
+    out.sort();
+    out.dedup();
+    for path in files::walk(&plain)? {
         let extension = path.extension().and_then(|extension| extension.to_str());
         if extension.is_some_and(|extension| NO_PICKLES.contains(&extension)) {
             continue;

@@ -9,6 +9,8 @@ use crate::tally::Tally;
 pub struct Status {
     /// Seconds so far, earlier sessions included.
     pub seconds: f64,
+    /// Seconds left, if there is an end to it.
+    pub left: Option<f64>,
     /// Counts so far.
     pub tally: Tally,
     /// Pickles generated and judged per second, of late.
@@ -29,4 +31,6 @@ pub struct Status {
     pub control_found: Option<f64>,
     /// Pickles kept for mutation.
     pub interesting: usize,
+    /// Why nothing can be saved at present, if so.
+    pub trouble: Option<String>,
 }

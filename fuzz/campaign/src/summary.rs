@@ -6,6 +6,7 @@ use assay_differential::Class;
 use serde::{Deserialize, Serialize};
 
 use crate::config::FailOn;
+use crate::estimate::Estimate;
 
 /// Seconds after which a campaign that did not find the planted hole is not to be trusted.
 /// Shorter ones may simply have had no time.
@@ -69,6 +70,9 @@ pub struct Summary {
     pub time_share: BTreeMap<String, f64>,
     /// Whether the planted hole was found, or there was no time to.
     pub trustworthy: bool,
+    /// How likely more pickles show new causes.
+    #[serde(default)]
+    pub estimate: Estimate,
 }
 
 impl Summary {

@@ -61,6 +61,12 @@ impl Shared<'_> {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
+    /// Seconds until it is over, if there is an end to it.
+    pub fn left(&self) -> Option<f64> {
+        let left = self.deadline?.saturating_duration_since(Instant::now());
+        Some(left.as_secs_f64())
+    }
+
     /// Whether to end at once.
     pub fn long_over(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-use assay_campaign::{CampaignConfig, FailOn, Shard, Summary};
+use assay_campaign::{CampaignConfig, FailOn, Shard, Store, Summary};
 
 use crate::escape::{brief, escape};
 use crate::exit::Exit;
@@ -61,12 +61,13 @@ pub struct Args {
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with_all = ["out", "seed", "shard", "analyzers", "policies", "hunt"]
+        conflicts_with_all = ["out", "seed", "analyzers", "policies", "hunt"]
     )]
     resume: Option<PathBuf>,
-    /// Which part of a campaign over N machines this is, from 1
-    #[arg(long, value_name = "I/N", default_value = "1/1")]
-    shard: Shard,
+    /// Which part of a campaign over N machines or processes this is, from 1; parts may share
+    /// one --out [default: 1/1]
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Classes of discrepancy that make the exit code 1: a list, `any` or `none`
     #[arg(long, value_name = "LIST", default_value = "unsound,analyzer-crash")]
     fail_on: FailOn,
@@ -126,10 +127,17 @@ fn config(args: &Args) -> Result<CampaignConfig> {
     config.engines = args.oracle.engines();
     config.hunt = args.hunt.into();
     config.out = args.out.clone().unwrap_or_else(default_out);
-    config.shard = args.shard;
-    config.seed = args.seed.get();
+    config.shard = args.shard.unwrap_or_default();
+    // A shard that joins others goes by their seed.
+    let begun = joined(&config.out).filter(|_| config.shard.count > 1);
+    config.seed = begun.unwrap_or_else(|| args.seed.get());
     bound(&mut config, args);
     Ok(config)
+}
+
+/// The seed of the campaign in the directory, if there is one.
+fn joined(out: &Path) -> Option<u64> {
+    Store::open(out).ok()?.meta().ok().map(|meta| meta.seed)
 }
 
 /// What a campaign that goes on is told anew.
@@ -144,10 +152,13 @@ fn bound(config: &mut CampaignConfig, args: &Args) {
     config.load_timeout = args.oracle.timeout();
 }
 
-/// `campaigns/<date>`, with a time that every file system takes.
+/// `campaigns/<date>`, with a time that every file system takes. A clock may show a time twice.
 fn default_out() -> PathBuf {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    Path::new("campaigns").join(now.trim_end_matches('Z').replace(':', "-"))
+    let now = now.trim_end_matches('Z').replace(':', "-");
+    let name = |n: u32| if n == 1 { now.clone() } else { format!("{now}-{n}") };
+    let free = (1..).map(|n| Path::new("campaigns").join(name(n))).find(|path| !path.exists());
+    free.expect("there are numbers enough")
 }
 
 fn print(config: &CampaignConfig, format: Format, summary: &Summary) -> Result<()> {

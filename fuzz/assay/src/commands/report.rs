@@ -12,14 +12,16 @@ use crate::whole;
 
 /// Report on one or several campaigns
 ///
-/// Several are merged: shards of one campaign, or nights.
+/// Several are merged, in whichever order they come: shards of one campaign, or nights. One that
+/// is named twice counts once.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   assay report campaigns/2026-01-31T12-00-00 --format md
-  assay report shard-1/ shard-2/ --format html --out report.html")]
+  assay report shard-1/ shard-2/ --format html --out report.html
+  assay report campaigns/ --format html --out trends.html")]
 pub struct Args {
-    /// Directories of campaigns
+    /// Directories of campaigns, or that hold such directories
     #[arg(required = true, value_name = "DIR")]
     dirs: Vec<PathBuf>,
     /// The format
@@ -38,6 +40,10 @@ enum ReportFormat {
     Md,
     /// The summary and the findings as one object
     Json,
+    /// SARIF 2.1.0, for code-scanning services
+    Sarif,
+    /// JUnit XML, for CI systems that show tests
+    Junit,
 }
 
 impl From<ReportFormat> for report::Format {
@@ -46,6 +52,8 @@ impl From<ReportFormat> for report::Format {
             ReportFormat::Html => Self::Html,
             ReportFormat::Md => Self::Markdown,
             ReportFormat::Json => Self::Json,
+            ReportFormat::Sarif => Self::Sarif,
+            ReportFormat::Junit => Self::Junit,
         }
     }
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod campaign;
 mod check;
 mod dis;
+mod endurance;
 mod generate;
 mod help;
 mod machine;

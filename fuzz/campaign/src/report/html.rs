@@ -1,40 +1,103 @@
-//! The page: one file, no network, readable on a phone.
+//! The page: one file, no network, readable on a phone and without its script.
+//!
+//! What is shown comes from attackers: the template engine escapes everything, and the page's
+//! own policy runs no script and takes no style but those written here.
 
+use assay_differential::Class;
 use assay_pickle::Opcode;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use minijinja::{AutoEscape, Environment};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
+use super::headline::{headline, worth};
+use super::remedy::remedy;
+use super::{hindcast, ordered, plots, severity, trends};
 use crate::Result;
-use crate::render::{headline, ordered, thousands, view};
-use crate::store::{Sample, State};
+use crate::merge::{Cause, Merged};
+use crate::render::{thousands, view};
 use crate::summary::Summary;
 
-/// The page of a state.
-pub fn page(state: &State, summary: &Summary) -> Result<String> {
+const STYLE: &str = include_str!("../../templates/report.css");
+const SCRIPT: &str = include_str!("../../templates/report.js");
+
+/// The page of everything.
+pub fn page(merged: &Merged, summary: &Summary) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("thousands", |number: u64| thousands(number));
+    environment.add_filter("duration", plots::duration);
+    environment.add_filter("percent", percent);
     environment.add_template("page", include_str!("../../templates/report.html"))?;
-    let findings: Vec<Value> = ordered(&state.findings).map(view).collect();
     let kind = match summary.buckets.get("unsound") {
-        _ if !summary.trustworthy => "doubt",
+        Some(0) | None if !summary.trustworthy => "doubt",
         Some(0) | None => "good",
         Some(_) => "bad",
     };
-    let missing: Vec<&str> = state.coverage.missing().iter().map(|opcode| opcode.name()).collect();
+    let coverage = merged.coverage();
+    let missing: Vec<&str> = coverage.missing().iter().map(|opcode| opcode.name()).collect();
+    let parts = merged.parts();
+    let longest = parts.iter().map(|part| part.seconds).fold(0.0, f64::max);
+    let found = ordered(merged);
     let context = json!({
         "summary": summary,
-        "findings": findings,
+        "findings": found.iter().map(|cause| shown(cause, merged)).collect::<Vec<_>>(),
         "headline": headline(summary),
+        "worth": worth(summary),
         "kind": kind,
+        "classes": summary.buckets.iter().filter(|(_, n)| **n > 0).collect::<Vec<_>>(),
         "matrix": matrix(summary),
-        "plots": plots(&state.timeline),
-        "heat": heat(state),
+        "plots": plots::growth(&parts),
+        "first_finds": plots::first_finds(
+            &found.iter().map(|cause| cause.finding()).collect::<Vec<_>>(), longest),
+        "transitions": plots::transitions(&coverage),
+        "often": often(merged),
         "missing": missing,
-        "meta": state.meta,
+        "policy": merged.each(|meta| &meta.policy),
+        "nights": trends::nights(merged),
+        "hindcast": parts.iter().find_map(|part| hindcast::at_half(&part.timeline)),
+        "style": STYLE,
+        "style_hash": hash(STYLE),
+        "script": SCRIPT,
+        "script_hash": hash(SCRIPT),
+        "version": env!("CARGO_PKG_VERSION"),
     });
     let page = environment.get_template("page")?;
     Ok(page.render(minijinja::value::Serde(context))?)
+}
+
+/// What the page's policy knows an inline script or style by.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+/// What the template sees of a cause.
+fn shown(cause: &Cause, merged: &Merged) -> Value {
+    let finding = cause.finding();
+    let mut out = view(finding);
+    // One cause in two analysers is two findings, and an anchor is one place.
+    let at = blake3::hash(finding.analyzer.as_bytes()).to_hex();
+    out["anchor"] = json!(format!("{}-{}", finding.bucket, &at[..6]));
+    out["remedy"] = json!(remedy(finding));
+    if finding.class == Class::Unsound {
+        out["touched_name"] = json!(finding.touched.first().map(|touched| &touched.name));
+    }
+    out["harm"] = json!(severity::harm(finding));
+    out["parts"] = json!(cause.sightings().len());
+    out["of"] = json!(merged.parts().len());
+    out
+}
+
+/// A probability for people.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        p if p <= 0.0 => "0 %".into(),
+        p if p < 0.1 => "less than 0.1 %".into(),
+        p if p > 99.9 => "more than 99.9 %".into(),
+        p if p < 10.0 => format!("{p:.1} %"),
+        p => format!("{p:.0} %"),
+    }
 }
 
 /// Verdicts by outcomes, with the totals that make a row.
@@ -60,60 +123,66 @@ fn matrix(summary: &Summary) -> Value {
     json!({ "outcomes": seen, "rows": rows })
 }
 
-/// Width and height of a plot's drawing area, in units of its view box.
-const PLOT: (f64, f64) = (300.0, 80.0);
+/// Transitions in the table beside the heat map.
+const OFTEN: usize = 15;
 
-/// What grows over time, as points of SVG polylines.
-fn plots(timeline: &[Sample]) -> Vec<Value> {
-    if timeline.len() < 2 {
-        return Vec::new();
-    }
-    let last = timeline.iter().map(|sample| sample.seconds).fold(f64::MIN, f64::max).max(1e-9);
-    let plot = |title: &str, value: fn(&Sample) -> f64| {
-        let most = timeline.iter().map(value).fold(0.0, f64::max);
-        let points: Vec<String> = std::iter::once((0.0, 0.0))
-            .chain(timeline.iter().map(|sample| (sample.seconds, value(sample))))
-            .map(|(x, y)| {
-                let height = if most > 0.0 { y / most } else { 0.0 };
-                format!("{:.1},{:.1}", x / last * PLOT.0, PLOT.1 - height * PLOT.1)
-            })
-            .collect();
-        json!({
-            "title": title, "points": points.join(" "), "most": most as u64,
-            "seconds": last.round() as u64,
-        })
-    };
-    vec![
-        plot("pickles generated", |sample| sample.generated as f64),
-        plot("loads, deny tier", |sample| sample.deny as f64),
-        plot("loads, full tier", |sample| sample.full as f64),
-        plot("opcode transitions seen", |sample| sample.transitions as f64),
-        plot("root causes", |sample| sample.buckets as f64),
-    ]
+/// The commonest transitions, for those who do not see the heat map.
+fn often(merged: &Merged) -> Vec<Value> {
+    let coverage = merged.coverage();
+    let mut all: Vec<(u64, &str, &str)> = Opcode::ALL
+        .into_iter()
+        .flat_map(|a| Opcode::ALL.map(|b| (coverage.transition(a, b), a.name(), b.name())))
+        .filter(|(count, ..)| *count > 0)
+        .collect();
+    all.sort_by(|a, b| b.cmp(a));
+    all.truncate(OFTEN);
+    all.into_iter().map(|(n, a, b)| json!({ "count": n, "before": a, "after": b })).collect()
 }
 
-/// One row per opcode before, one cell per opcode after; shades by the logarithm of the count.
-fn heat(state: &State) -> Vec<Value> {
-    let most = Opcode::ALL
-        .into_iter()
-        .flat_map(|a| Opcode::ALL.map(|b| state.coverage.transition(a, b)))
-        .max()
-        .unwrap_or(0);
-    let scale = (most as f64 + 1.0).ln().max(1e-9);
-    Opcode::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(y, before)| {
-            let cells: Vec<Value> = Opcode::ALL
-                .into_iter()
-                .enumerate()
-                .filter_map(|(x, after)| {
-                    let count = state.coverage.transition(before, after);
-                    let shade = ((count as f64 + 1.0).ln() / scale * 9.0).round() as u32;
-                    (count > 0).then(|| json!({ "x": x, "shade": shade }))
-                })
-                .collect();
-            json!({ "y": y, "name": before.name(), "cells": cells })
-        })
-        .collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::{PartId, Sighting};
+    use crate::report;
+    use crate::testing::finding;
+
+    #[test]
+    fn what_attackers_write_stays_text() {
+        let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'";
+        let mut found = finding();
+        found.bucket = format!("b{hostile}");
+        found.summary = hostile.into();
+        found.analyzer = hostile.into();
+        found.pythons = vec![hostile.into()];
+        found.explanation.happened = vec![hostile.into()];
+        found.explanation.believed = hostile.into();
+        found.explanation.listing[0].code = hostile.into();
+        found.explanation.listing[0].note = Some(hostile.into());
+        let mut merged = Merged::default();
+        let part = PartId { id: "a".into(), shard: 1 };
+        merged.add_cause(Cause::new(found, part, Sighting { count: 1, first_seen_seconds: 0.5 }));
+        let mut summary = report::summary(&merged);
+        summary.analyzers = vec![hostile.into()];
+        let page = page(&merged, &summary).unwrap();
+        assert!(!page.contains("<img") && !page.contains("<script>alert"), "{page}");
+        assert_eq!(page.matches("<script>").count(), 1);
+        assert!(page.contains("&lt;script&gt;alert"));
+        assert!(
+            page.contains(&format!("script-src '{}'", hash(SCRIPT)).replace('\'', "&#x27;"))
+                || page.contains(&format!("script-src '{}'", hash(SCRIPT)))
+        );
+    }
+
+    #[test]
+    fn nothing_found_is_a_page_too() {
+        let merged = Merged::default();
+        let page = page(&merged, &report::summary(&merged)).unwrap();
+        assert!(page.contains("No unsound verdict found"), "{page}");
+    }
+
+    #[test]
+    fn probabilities_for_people() {
+        let told: Vec<String> = [0.0, 1e-6, 0.034, 0.5, 1.0].map(percent).into();
+        assert_eq!(told, ["0 %", "less than 0.1 %", "3.4 %", "50 %", "more than 99.9 %"]);
+    }
 }

@@ -1,0 +1,61 @@
+//! What everything comes to, in a sentence or two.
+
+use crate::render::thousands;
+use crate::summary::Summary;
+
+/// Whether it is sound, as far as anybody can tell.
+pub fn headline(summary: &Summary) -> String {
+    let unsound = summary.buckets.get("unsound").copied().unwrap_or(0);
+    match (unsound, summary.trustworthy) {
+        (0, true) => "No unsound verdict found.".into(),
+        (0, false) => {
+            "Not trustworthy: the hole that was planted in our own analyser was not found, so \
+             that nothing follows from what was not found."
+                .into()
+        }
+        (1, true) => "Unsound: one root cause.".into(),
+        (n, true) => format!("Unsound: {n} root causes."),
+        // What was found was found, whatever was missed.
+        (n, false) => format!(
+            "Unsound: at least {n} root {}. There may be many more: the hole that was planted in \
+             our own analyser was not found.",
+            if n == 1 { "cause" } else { "causes" }
+        ),
+    }
+}
+
+/// What that is worth: how many loads could have refuted a verdict.
+pub fn worth(summary: &Summary) -> String {
+    let who = summary.analyzers.join(", ");
+    // Not every analyser says what it saw called.
+    if summary.safe_with_call_executed_full == 0 {
+        let loads = thousands(summary.executed_full);
+        return format!("{loads} loads of pickles that {who} judged were watched for real.");
+    }
+    format!(
+        "{} pickles that {who} judged safe although they call something were loaded for real and \
+         watched.",
+        thousands(summary.safe_with_call_executed_full)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_it_is_worth() {
+        let mut summary = Summary { trustworthy: true, ..Summary::default() };
+        summary.safe_with_call_executed_full = 5000;
+        assert_eq!(headline(&summary), "No unsound verdict found.");
+        assert!(worth(&summary).starts_with("5\u{202f}000 pickles"));
+        summary.buckets.insert("unsound".into(), 2);
+        assert_eq!(headline(&summary), "Unsound: 2 root causes.");
+        summary.trustworthy = false;
+        assert!(headline(&summary).starts_with("Unsound: at least 2 root causes. There may"));
+        summary.buckets.clear();
+        assert!(headline(&summary).starts_with("Not trustworthy"));
+        summary.safe_with_call_executed_full = 0;
+        assert!(worth(&summary).contains("watched for real"));
+    }
+}

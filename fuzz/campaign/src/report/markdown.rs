@@ -1,0 +1,33 @@
+//! Markdown, for an issue or a job summary.
+
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde_json::{Value, json};
+
+use super::remedy::remedy;
+use super::{headline, ordered};
+use crate::Result;
+use crate::merge::Merged;
+use crate::render::view;
+use crate::summary::Summary;
+
+/// The report of everything.
+pub fn campaign(merged: &Merged, summary: &Summary) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.add_template("campaign", include_str!("../../templates/campaign.md"))?;
+    let template = environment.get_template("campaign")?;
+    let findings: Vec<Value> = ordered(merged)
+        .into_iter()
+        .map(|cause| {
+            let mut out = view(cause.finding());
+            out["remedy"] = json!(remedy(cause.finding()));
+            out
+        })
+        .collect();
+    Ok(template.render(Serde(json!({
+        "summary": summary,
+        "findings": findings,
+        "headline": headline::headline(summary),
+        "worth": headline::worth(summary),
+    })))?)
+}
