@@ -2,13 +2,14 @@
 
 mod pattern;
 mod report;
+mod usage;
 
 pub(crate) use report::Judge;
 
 use crate::fact::Fact;
 use crate::loader::Loader;
 use crate::machine::{Alive, GlobalId, Machine, Value};
-use crate::policy::{Append, Contract, Form, Kind, Pattern, Returns};
+use crate::policy::{Append, Contract, Form, How, Kind, Pattern, Returns};
 use crate::verdict::Severity;
 
 impl<'p> Machine<'p, '_> {
@@ -146,6 +147,7 @@ impl<'p> Machine<'p, '_> {
             self.judge.reason("denied-global", severity, Some(name), message);
             self.judge.may_stop(Alive::NONE);
         } else if !allowed {
+            self.note(Value::Global(id), |_| How::Resolved);
             let message = format!("asks for `{name}`, which the policy does not allow");
             self.warn("unlisted-global", Some(name), &message);
         } else if !everywhere {
@@ -177,11 +179,13 @@ impl<'p> Machine<'p, '_> {
             return Value::Unknown;
         };
         let Some(contract) = self.contract_of(callee) else {
+            self.note(callee, |machine| How::Called(machine.signature_of(&args)));
             let message = format!("calls `{name}({})`", self.describe_all(&args));
             self.warn("unlisted-call", Some(name), &message);
             return Value::Unknown;
         };
         let Some(form) = contract.call.iter().find(|form| self.takes(&form.args, &args)) else {
+            self.note(callee, |machine| How::Called(machine.signature_of(&args)));
             return self.refuse_call(&name, &args, &contract.call);
         };
         if !contract.total {
@@ -220,9 +224,13 @@ impl<'p> Machine<'p, '_> {
                     }
                     return self.returned(contract, form, id, &args);
                 }
+                self.note(class, |machine| How::Made(machine.signature_of(&args)));
                 self.refuse_call(&name, &args, &contract.new)
             }
             (_, args) => {
+                if let Some(args) = &args {
+                    self.note(class, |machine| How::Made(machine.signature_of(args)));
+                }
                 let args = args.map_or("…".to_owned(), |args| self.describe_all(&args));
                 let message = format!("makes an instance of `{name}` with ({args})");
                 self.warn("unlisted-call", Some(name), &message);
@@ -260,6 +268,7 @@ impl<'p> Machine<'p, '_> {
                 match class {
                     Value::Global(class) if made => self.heap.new_instance(class, depth),
                     _ => {
+                        self.note(class, |_| How::Made(String::new()));
                         let message = format!(
                             "makes an instance of {}, which the policy does not allow",
                             self.describe(class)
@@ -301,6 +310,7 @@ impl<'p> Machine<'p, '_> {
             self.judge.may_stop(Alive::NONE);
             return target;
         }
+        self.note(target, |machine| How::Built(machine.kind_of(state)));
         let message = format!(
             "restores {} with the state {}, which the policy does not allow",
             self.describe(target),
@@ -316,6 +326,11 @@ impl<'p> Machine<'p, '_> {
             self.judge.may_stop(Alive::NONE);
             return;
         }
+        self.note(target, |_| match what {
+            "append" => How::Appended,
+            "setitem" => How::ItemsSet,
+            _ => How::Added,
+        });
         let verb = match what {
             "append" => "appends to",
             "setitem" => "sets items of",

@@ -21,6 +21,7 @@
 
 mod annotate;
 mod container;
+mod explain;
 mod fact;
 mod file;
 mod judge;
@@ -33,6 +34,7 @@ mod stream;
 mod verdict;
 
 pub use annotate::{Annotated, annotate};
+pub use explain::{Explanation, Needed, explain};
 pub use file::{FileAnalysis, FileItem, analyze_file};
 pub use policy::{
     Append, Contents, Contract, Denied, Form, Kind, Pattern, Policy, PolicyError, Renames, Returns,

@@ -10,6 +10,7 @@ mod load;
 mod names;
 mod pattern;
 mod touch;
+mod usage;
 mod weaken;
 
 pub use contract::{Append, Contract, Form, Kind, Returns};
@@ -17,6 +18,7 @@ pub use deny::Denied;
 pub use load::PolicyError;
 pub use names::Renames;
 pub use pattern::{Contents, Pattern, Signature};
+pub(crate) use usage::{How, Usage};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Policy {
     machinery: Vec<String>,
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
     persistent: Option<(Pattern, String)>,
+    /// Where uses are noted that are not allowed, while the policy is watched.
+    usages: Option<usage::Usages>,
     /// Modules of which every global passes: only ever set by `weakened`.
     blind_to: Vec<String>,
 }
@@ -59,6 +63,16 @@ impl Policy {
     pub fn contract(&self, module: &str, name: &str) -> Option<&Contract> {
         let index = *self.index.get(module)?.get(name)?;
         Some(&self.contracts[index])
+    }
+
+    /// The contract of a dotted name, `module.qualname`.
+    pub(crate) fn find(&self, name: &str) -> Option<&Contract> {
+        name.rmatch_indices('.').find_map(|(dot, _)| self.contract(&name[..dot], &name[dot + 1..]))
+    }
+
+    /// Whether there is a contract of the dotted name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.find(name).is_some()
     }
 
     /// Every contract.

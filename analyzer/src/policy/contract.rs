@@ -56,6 +56,8 @@ pub enum Append {
 /// How a global may be used. What is not said is not allowed.
 #[derive(Clone, Debug)]
 pub struct Contract {
+    /// The profile it stands in.
+    pub profile: String,
     /// The globals it speaks of, module and qualified name.
     pub globals: Vec<(String, String)>,
     /// What they are.

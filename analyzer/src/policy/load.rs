@@ -157,6 +157,7 @@ impl Row {
                 .map(|text| Pattern::parse(&expand(text, defined)?))
                 .collect::<Result<_, _>>()
                 .map_err(within)?,
+            profile: String::new(),
             kind: self.kind,
             append: self.append,
             setitem: self.setitem,
@@ -253,16 +254,32 @@ impl Policy {
     /// # Errors
     /// If one is unknown, unreadable or not a policy.
     pub fn load<S: AsRef<str>>(specs: &[S]) -> Result<Self, PolicyError> {
+        let names = specs.iter().map(|spec| spec.as_ref().to_owned()).collect();
+        Self::add_up(names, None)
+    }
+
+    /// A policy of a text as its file would hold it.
+    ///
+    /// # Errors
+    /// If it is not a policy, or includes what is none.
+    pub fn from_text(name: &str, text: &str) -> Result<Self, PolicyError> {
+        Self::add_up(vec![name.to_owned()], Some((name, text)))
+    }
+
+    /// Adds up profiles, one of which may be given as a text.
+    fn add_up(names: Vec<String>, given: Option<(&str, &str)>) -> Result<Self, PolicyError> {
         let deny: DenyFile = parse("deny", include_str!("../../policies/deny.toml"))?;
         let mut renames: Renames = parse("renames", include_str!("../../policies/renames.toml"))?;
-        let names: Vec<String> = specs.iter().map(|spec| spec.as_ref().to_owned()).collect();
         let mut pending: Vec<String> = names.iter().rev().cloned().collect();
         let mut files: Vec<(String, File)> = Vec::new();
         while let Some(spec) = pending.pop() {
             if files.iter().any(|(name, _)| *name == spec) {
                 continue;
             }
-            let file = read(&spec)?;
+            let file = match given {
+                Some((name, text)) if name == spec => parse(name, text)?,
+                _ => read(&spec)?,
+            };
             pending.extend(file.includes.iter().cloned());
             files.push((spec, file));
         }
@@ -281,6 +298,7 @@ impl Policy {
             common_helpers: Vec::new(),
             machinery: Vec::new(),
             persistent: None,
+            usages: None,
             blind_to: Vec::new(),
         };
         for (name, file) in files {
@@ -323,9 +341,10 @@ impl Policy {
                 Some(persistent(&expand(text, defined).map_err(invalid)?).map_err(invalid)?);
         }
         for row in file.contract {
-            let contract = row
+            let mut contract = row
                 .contract(defined)
                 .map_err(|message| PolicyError::Invalid { name: name.to_owned(), message })?;
+            contract.profile = name.to_owned();
             let index = self.contracts.len();
             for (module, global) in &contract.globals {
                 // The first profile that speaks of a global has the say.

@@ -54,6 +54,7 @@ impl Policy {
             by_contract.or_else(|| self.contracts().find(|contract| contract.is_also(name)));
         contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
             || self.machinery.iter().any(|own| own == name)
+            || is_cython_slot(name)
     }
 
     /// Whether a pickle may cause the module to be imported.
@@ -78,7 +79,9 @@ impl Policy {
     pub fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
         let contract = self.contract_of_use(root);
         let named = |helper: &String| helper == callee;
-        if contract.is_some_and(|contract| contract.helpers.iter().any(named)) {
+        if is_cython_slot(callee)
+            || contract.is_some_and(|contract| contract.helpers.iter().any(named))
+        {
             return true;
         }
         if self.denied(callee) {
@@ -131,6 +134,15 @@ impl Policy {
     pub fn denied(&self, name: &str) -> bool {
         self.why_denied(name).is_some()
     }
+}
+
+/// Whether the name is that of the slot by which functions compiled by Cython are called: it says
+/// nothing of the function, which was asked for by its own name, and whose own calls are seen.
+fn is_cython_slot(name: &str) -> bool {
+    name.strip_prefix("_cython_").is_some_and(|rest| {
+        rest.ends_with(".cython_function_or_method.__call__")
+            || rest.ends_with(".fused_cython_function.__call__")
+    })
 }
 
 /// Containers whose methods the unpickler calls on its own account.

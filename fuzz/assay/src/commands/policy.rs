@@ -1,15 +1,19 @@
-//! `assay policy`: the built-in policies, and what they say.
+//! `assay policy`: the built-in policies, what they say, and which entries files need.
+
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use assay_analyzer::Policy;
+use assay_analyzer::{Explanation, Policy, explain};
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::exit::Exit;
+use crate::escape::escape;
+use crate::exit::{Exit, Tally};
+use crate::input;
 use crate::options::{Format, FormatArgs};
-use crate::output::{BOLD, Output};
+use crate::output::{self, BOLD, DIM, Output};
 
-/// List the built-in policies, or show one
+/// List the built-in policies, show one, or explain which entries files need
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -27,6 +31,33 @@ enum Action {
     Show {
         /// Its name
         name: String,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Say which entries files need, and propose a policy that has them
+    ///
+    /// Names the profile of each global that the files ask for. For those that no profile knows it
+    /// proposes entries of your own, with the kinds of arguments and states seen. An entry is a
+    /// contract: it says how a global may be used, and everything that is not said is not allowed.
+    /// Before you trust a proposed entry, read the source of what it names: may it call, import or
+    /// open anything, given such arguments? Tighten the kinds where you can (a literal `'C'`, a
+    /// range `0..9`, an instance `<module:Class>`), and write into `source` where you read it.
+    ///
+    /// What the deny list names, and uses that a built-in contract refuses, are never proposed.
+    /// Exits 0 if the files are proved safe under what is proposed, whoever has to review it.
+    #[command(after_long_help = "\
+Examples:
+  assay policy explain model.pkl
+  assay policy explain orders/*.pkl > ours.toml        # what the files need stands in its comments
+  assay scan --policy ours.toml orders/                # after the review
+  assay policy explain --policy sklearn --format json model.joblib")]
+    Explain {
+        /// Files, directories (every file in them) or `-`; one proposal is made for all
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Profile to start from; repeat to add up [default: those that know most of the globals]
+        #[arg(long = "policy", value_name = "NAME|FILE")]
+        policies: Vec<String>,
         #[command(flatten)]
         format: FormatArgs,
     },
@@ -53,9 +84,75 @@ pub fn run(args: &Args) -> Result<Exit> {
                 Format::Json => out.json(&shown(name)?)?,
             }
         }
+        Action::Explain { paths, policies, format } => {
+            let exit = explained(&mut out, paths, policies, format.format)?;
+            out.flush()?;
+            return Ok(exit);
+        }
     }
     out.flush()?;
     Ok(Exit::Clean)
+}
+
+fn explained(
+    out: &mut Output,
+    paths: &[PathBuf],
+    policies: &[String],
+    format: Format,
+) -> Result<Exit> {
+    let (sources, errors) = input::expand(paths);
+    let mut tally = Tally::default();
+    for error in errors {
+        output::error(&error.to_string());
+        tally.trouble = true;
+    }
+    let mut files = Vec::new();
+    for source in &sources {
+        match source.read() {
+            Ok(bytes) => files.push(bytes),
+            Err(error) => {
+                output::error(&error.to_string());
+                tally.trouble = true;
+            }
+        }
+    }
+    if files.is_empty() {
+        return Ok(tally.exit());
+    }
+    let views: Vec<&[u8]> = files.iter().map(|bytes| &**bytes).collect();
+    let explanation = explain(&views, policies)?;
+    tally.found |= !explanation.proved;
+    match format {
+        Format::Json => out.json(&explanation)?,
+        Format::Text => tell(out, &explanation)?,
+    }
+    Ok(tally.exit())
+}
+
+/// A policy file whose comments say what the files need.
+fn tell(out: &mut Output, explanation: &Explanation) -> Result<()> {
+    out.line(format_args!("{BOLD}# What the files ask for:{BOLD:#}"))?;
+    for entry in &explanation.entries {
+        let profile = entry.profile.as_deref().unwrap_or("no profile");
+        let source = entry.source.as_deref().map(|source| format!("; {}", escape(source)));
+        let (global, source) = (escape(&entry.global), source.unwrap_or_default());
+        out.line(format_args!("#   {global}: {BOLD}{profile}{BOLD:#}{DIM}{source}{DIM:#}"))?;
+    }
+    if explanation.proved {
+        out.line("# Under the policy below every file is proved safe.")?;
+    } else {
+        out.line("# Even under the policy below not every file is safe:")?;
+        for reason in &explanation.reasons {
+            let (offset, message) = (reason.offset, escape(&reason.message));
+            out.line(format_args!("#   at byte {offset}: {message}"))?;
+        }
+    }
+    out.raw(
+        b"
+",
+    )?;
+    out.raw(explanation.proposal.as_bytes())?;
+    Ok(())
 }
 
 /// What the policy allows, those it includes included.
