@@ -70,6 +70,7 @@ impl Policy {
         let Some((owner, _)) = name.rsplit_once('.') else { return false };
         let class = self.dotted(owner).and_then(|entry| entry.contract);
         class.is_some_and(|contract| contract.kind == Kind::Class)
+            || is_cython_slot(name)
             || BUILTIN_CONTAINERS.contains(&owner)
             || self.contracts().any(|contract| contract.is_also(owner))
     }
