@@ -28,9 +28,9 @@ pub fn confine(limits: &ChildLimits, prepared: &Prepared) -> Result<(), String> 
 }
 
 /// The limits of a process that loads. `shared` says that it keeps the memory shared with the
-/// host, which counts as address space.
+/// host, which counts as address space; others have the arena.
 pub fn limits(start: &Start, shared: bool) -> ChildLimits {
-    let extra = if shared { SHARED_LEN as u64 } else { 0 };
+    let extra = if shared { SHARED_LEN as u64 } else { crate::arena::ADDRESS_SPACE };
     ChildLimits {
         address_space: start.memory + extra,
         // The clock of the wall ends a load first; this is for what sleeps through signals.

@@ -6,6 +6,7 @@
 
 use pyo3::prelude::*;
 
+mod arena;
 mod audit;
 #[allow(dead_code, reason = "half of it is the host's")]
 #[path = "../../src/bounds.rs"]

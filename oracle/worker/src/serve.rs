@@ -8,7 +8,7 @@ use crate::log::Log;
 use crate::protocol::{self, INPUT_LEN, Start};
 use crate::shared::Shared;
 use crate::zygote::{Resources, Zygote};
-use crate::{confine, deny, full, self_check};
+use crate::{arena, confine, deny, full, self_check};
 
 /// Called by the bootstrap with the descriptors of the control socket, the shared memory and the
 /// file this module came from. Returns when the host hangs up.
@@ -71,6 +71,7 @@ fn begin_full(
     let engines = full::engines(py).map_err(python)?;
     full::warm_up(py, &engines).map_err(python)?;
     tidy(py).map_err(python)?;
+    arena::open().map_err(system)?;
     let resources = Resources::open(control).map_err(system)?;
     let entered = confine::enter(start)?;
     let zygote = Zygote::new(start, resources, engines, &entered)?;

@@ -20,7 +20,7 @@ use crate::protocol::{MAX_GROUP, Start, WireRun, unpack_run};
 use crate::record::{Ending, failure, record};
 use crate::shared::Shared;
 use crate::trace::trace;
-use crate::{confine, full};
+use crate::{arena, confine, full};
 
 /// Where the descriptors by which the zygote writes files begin: one range, beyond what a child
 /// may use, which it closes at one go.
@@ -173,6 +173,7 @@ impl<'a, 'py> Zygote<'a, 'py> {
         let begin = Instant::now();
         match fork() {
             Ok(Fork::Child) => {
+                arena::begin_anew();
                 // SAFETY: descriptors of the zygote's, of no use to the child.
                 unsafe {
                     libc::close(self.resources.control);
