@@ -16,6 +16,7 @@ mod process;
 mod protocol;
 mod python;
 mod records;
+mod restarts;
 mod shared;
 mod worker;
 
@@ -28,3 +29,4 @@ pub use observation::{
 };
 pub use oracle::Oracle;
 pub use python::{Python, discover};
+pub use restarts::Restarts;

@@ -8,8 +8,8 @@ use crate::protocol::{self, MAX_DENY_RECORD, MAX_GROUP, MAX_PICKLE};
 use crate::records;
 use crate::worker::{Loss, Reply, Tier, Worker};
 use crate::{
-    DenyObservation, Error, Filtered, Observation, OracleConfig, Outcome, Python, Refused, Result,
-    Run,
+    DenyObservation, Error, Filtered, Observation, OracleConfig, Outcome, Python, Refused,
+    Restarts, Result, Run,
 };
 
 /// Loads pickles in sandboxed CPythons. One per thread.
@@ -17,6 +17,7 @@ pub struct Oracle {
     config: OracleConfig,
     deny: Vec<Option<Worker>>,
     full: Vec<Option<Worker>>,
+    restarts: Restarts,
 }
 
 impl Oracle {
@@ -32,7 +33,7 @@ impl Oracle {
             .clone()
             .map_err(Error::Sandbox)?;
         let none = || config.pythons.iter().map(|_| None).collect();
-        Ok(Self { deny: none(), full: none(), config })
+        Ok(Self { deny: none(), full: none(), config, restarts: Restarts::default() })
     }
 
     /// The interpreters, in the order of their indices.
@@ -152,6 +153,11 @@ impl Oracle {
         Ok(())
     }
 
+    /// How often workers were replaced so far, and why.
+    pub fn restarts(&self) -> Restarts {
+        self.restarts
+    }
+
     /// The processes of the workers that run now, for whoever watches what they take.
     pub fn processes(&self) -> Vec<u32> {
         self.deny.iter().chain(&self.full).flatten().map(Worker::id).collect()
@@ -199,6 +205,7 @@ impl Oracle {
                 garbled.then(|| Loss::new(Outcome::Sandbox, "the worker's answer was garbled"))
             });
             let Some(loss) = loss else { continue };
+            self.restarts.lost(loss.outcome);
             *self.slot(python, tier) = None;
             if out.len() - before == given {
                 continue; // It was at none.
@@ -241,12 +248,15 @@ impl Oracle {
     /// A living worker.
     fn worker(&mut self, python: usize, tier: Tier) -> Result<&mut Worker> {
         self.python(python)?;
-        let slot = self.slot(python, tier);
         let most = if tier == Tier::Deny { RECYCLE_DENY_AFTER } else { RECYCLE_ZYGOTE_AFTER };
-        if slot.as_mut().is_some_and(|worker| worker.worn(most) || !worker.fit()) {
-            *slot = None;
+        if let Some(worker) = self.slot(python, tier) {
+            let (fit, worn) = (worker.fit(), worker.worn(most));
+            if worn || !fit {
+                *self.slot(python, tier) = None;
+                *if fit { &mut self.restarts.worn } else { &mut self.restarts.died } += 1;
+            }
         }
-        if slot.is_none() {
+        if self.slot(python, tier).is_none() {
             let worker = Worker::start(&self.config.pythons[python], tier, &self.config)?;
             *self.slot(python, tier) = Some(worker);
         }
