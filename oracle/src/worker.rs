@@ -107,8 +107,6 @@ impl Worker {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", "/nonexistent")
             .env("LC_ALL", "C.UTF-8")
-            // Or each child of a zygote would look up for itself what the zygote did not call.
-            .env("LD_BIND_NOW", "1")
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // Libraries that count cores start threads as soon as they are imported, which the

@@ -3,12 +3,13 @@
 //!
 //! Everything is measured in turn, round after round, on the same pickles, on one core, so that
 //! a busy machine slows all alike: `cargo bench -p assay-oracle -- [--all] [--python VERSION]
-//! [--rounds N] [--json]`.
+//! [--rounds N] [--json]`. With `--scale`: one worker against one on each core.
 
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
 mod bare;
 mod clock;
+mod scale;
 mod table;
 
 use assay_oracle::{Engine, Observation, Oracle, OracleConfig, Python, Refused, discover};
@@ -50,11 +51,13 @@ const HIT: &[u8] = b"\x80\x04cbuiltins\neval\n(X\x01\0\0\x001tR.";
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (mut all, mut wanted, mut rounds, mut json) = (false, None, 15, false);
+    let (mut all, mut wanted, mut rounds) = (false, None, 15);
+    let (mut json, mut scale) = (false, false);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--all" => all = true,
             "--json" => json = true,
+            "--scale" => scale = true,
             "--python" => wanted = arguments.next(),
             "--rounds" => rounds = arguments.next().unwrap_or_default().parse()?,
             // Cargo says so to every benchmark.
@@ -70,6 +73,9 @@ fn main() -> Result<()> {
     pythons.truncate(if all { usize::MAX } else { 1 });
     if pythons.is_empty() {
         return Err("no such CPython".into());
+    }
+    if scale {
+        return pythons.iter().try_for_each(|python| scale::print(python, rounds));
     }
     to_one_core();
     for python in pythons {
