@@ -26,10 +26,12 @@ fn rendered(format: Format) -> String {
 #[test]
 fn sarif_is_valid_by_its_schema() {
     let schema = std::fs::read_to_string(fixture("sarif-schema-2.1.0.json")).unwrap();
-    let mut schema: Value = serde_json::from_str(&schema).unwrap();
-    // Its pattern for languages, which we never name, has a bracket too many for a strict reader.
-    let run = &mut schema["definitions"]["run"]["properties"];
-    run["language"].as_object_mut().unwrap().remove("pattern").unwrap();
+    // Its pattern for languages has a bracket that JavaScript takes as itself and a strict reader
+    // refuses.
+    let lenient = "[a-zA-Z]{2}]?$";
+    assert!(schema.contains(lenient));
+    let schema = schema.replace(lenient, "[a-zA-Z]{2}\\\\]?$");
+    let schema: Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let log: Value = serde_json::from_str(&rendered(Format::Sarif)).unwrap();
     let faults: Vec<String> = validator
