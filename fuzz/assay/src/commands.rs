@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod buckets;
 mod campaign;
 mod check;
 mod completions;
@@ -27,6 +28,7 @@ pub enum Command {
     Trace(trace::Args),
     Check(check::Args),
     Minimize(minimize::Args),
+    Buckets(buckets::Args),
     Generate(generate::Args),
     Report(report::Args),
     Policy(policy::Args),
@@ -44,6 +46,7 @@ impl Command {
             Self::Trace(args) => trace::run(&args, globals),
             Self::Check(args) => check::run(&args, globals),
             Self::Minimize(args) => minimize::run(&args),
+            Self::Buckets(args) => buckets::run(&args),
             Self::Generate(args) => generate::run(&args, globals),
             Self::Report(args) => report::run(&args),
             Self::Policy(args) => policy::run(&args),

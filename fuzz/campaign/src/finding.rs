@@ -74,8 +74,8 @@ pub struct Line {
 impl Finding {
     /// The finding that a traced discrepancy is.
     pub fn new(analyzer: &str, original: &[u8], traced: Traced, seconds: f64) -> Self {
-        let Traced { bucket, minimized, discrepancy, judgement, mode, .. } = traced;
-        let explanation = explain(&minimized, &discrepancy, &judgement, mode);
+        let Traced { bucket, minimized, discrepancy, features, judgement, mode, .. } = traced;
+        let explanation = explain(&minimized, &discrepancy, &judgement, mode, &features);
         Self {
             bucket,
             class: discrepancy.class,

@@ -4,15 +4,18 @@
 //! What `check`, `minimize` and a campaign do with a single pickle is done here, so that all
 //! three come to the same bucket.
 
-use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run, TouchKind};
+use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run};
 use assay_pickle::Program;
-use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
+use assay_subjects::{JudgeBy, Judgement, Subject};
 
-use crate::canonicalise::{Target, canonicalise};
-use crate::compare::{Discrepancy, offences};
-use crate::divergence::{self, Facet};
-use crate::minimise::{Budget, minimise};
-use crate::offence::Offence;
+mod shows;
+
+use shows::Shows;
+
+use crate::canonicalise::{Canonical, Hints, Target, canonicalise};
+use crate::compare::Discrepancy;
+use crate::minimise::Budget;
+use crate::offence::Mechanism;
 use crate::{Class, Hunt, Permissions, bucket, compare, fault, machine};
 
 /// Whoever loads pickles for real. An implementor must isolate each load from all others and
@@ -82,6 +85,8 @@ pub struct Load {
 /// A pickle that was judged and loaded.
 #[derive(Clone, Debug)]
 pub struct Checked {
+    /// The mode of its loads.
+    pub mode: Mode,
     /// What the analyser said.
     pub judgement: Judgement,
     /// What was loaded how; beside `observations`.
@@ -101,6 +106,8 @@ pub struct Traced {
     pub minimized: Vec<u8>,
     /// The discrepancy, as that pickle shows it.
     pub discrepancy: Discrepancy,
+    /// What of it the discrepancy needs; the bucket is made of it.
+    pub features: Vec<String>,
     /// What the analyser says of that pickle.
     pub judgement: Judgement,
     /// The mode that is needed.
@@ -112,15 +119,24 @@ pub struct Traced {
     pub complete: bool,
 }
 
-/// Callables whose call with an empty `str` is felt outside: of one an analyser may know, of
-/// another not.
-const FELT: [(&str, &str); 5] = [
+/// Callables whose call with an empty `str` is felt outside, best known first: a list of the
+/// forbidden that lacks even the last is not worth much.
+const FELT: &[(&str, &str)] = &[
     ("os", "system"),
-    ("subprocess", "call"),
     ("builtins", "exec"),
-    ("ctypes", "CDLL"),
+    ("subprocess", "getoutput"),
     ("os", "remove"),
+    ("__builtin__", "exec"),
 ];
+
+/// What stands in for any name that is wrongly flagged: no module is called so.
+const MISSING: &[(&str, &str)] = &[("x", "y")];
+
+/// Most names of a pickle that are tried as the one it is about.
+const OWN: usize = 4;
+
+/// Bytes from which on a time limit is no accident.
+const LARGE: usize = 1 << 16;
 
 /// Modes other than the default, each in one respect.
 pub fn other_modes() -> [Mode; 5] {
@@ -160,6 +176,8 @@ impl Bench<'_> {
         };
         let seen = once()?;
         match seen.outcome {
+            // A large pickle that takes too long takes as long again.
+            Outcome::Timeout if pickle.len() > LARGE => Ok(seen),
             Outcome::Timeout | Outcome::Sandbox => once(),
             _ => Ok(seen),
         }
@@ -182,18 +200,23 @@ impl Bench<'_> {
         let mut discrepancies = compare(&judgement, self.by, self.allowed, &observations);
         discrepancies.retain(|discrepancy| hunt.wants(discrepancy.class));
         if discrepancies.iter().any(|found| found.class == Class::NoWitness)
-            && self.has_witness(pickle, usize::MAX)?
+            && self.has_witness(pickle, usize::MAX, &other_modes())?
         {
             discrepancies.retain(|found| found.class != Class::NoWitness);
         }
-        Ok(Checked { judgement, loads, observations, discrepancies })
+        Ok(Checked { mode, judgement, loads, observations, discrepancies })
     }
 
-    /// Whether something denied is touched by any engine in any mode, on the first so many
+    /// Whether something denied is touched by any engine in any of the modes, on the first so many
     /// interpreters.
-    fn has_witness(&mut self, pickle: &[u8], pythons: usize) -> assay_oracle::Result<bool> {
+    fn has_witness(
+        &mut self,
+        pickle: &[u8],
+        pythons: usize,
+        modes: &[Mode],
+    ) -> assay_oracle::Result<bool> {
         for python in 0..self.witness.versions().len().min(pythons) {
-            for mode in std::iter::once(Mode::default()).chain(other_modes()) {
+            for &mode in modes {
                 for &engine in self.engines.iter().filter(|engine| engine.loads()) {
                     let seen = self.load(Load { python, run: Run { engine, mode } }, pickle)?;
                     if seen.touched.iter().any(|touched| self.allowed.denied(&touched.name)) {
@@ -227,7 +250,7 @@ impl Bench<'_> {
         over: &dyn Fn() -> bool,
     ) -> assay_oracle::Result<Option<Traced>> {
         let class = discrepancy.class;
-        let Some(shows) = self.shows(checked, discrepancy) else { return Ok(None) };
+        let Some(shows) = Shows::of(self, checked, discrepancy) else { return Ok(None) };
         let mut mode = shows.loads.first().map_or(Mode::default(), |load| load.run.mode);
         let mut trouble = None;
         let mut shows = shows;
@@ -241,8 +264,8 @@ impl Bench<'_> {
             return Ok(None);
         }
         shows.must_ask = class == Class::Unsound && self.witness.asks(shows.loads[0], pickle)?;
-        let budget = shows.affordable(budget);
-        let targets = self.targets(pickle, discrepancy);
+        let budget = shows.affordable(budget, pickle);
+        let hints = self.hints(pickle, discrepancy, &shows);
         let mut interesting = |candidate: &[u8]| {
             trouble.is_none()
                 && !over()
@@ -251,23 +274,24 @@ impl Bench<'_> {
                     false
                 })
         };
-        let reduced = match class {
-            Class::Unsound | Class::NoWitness => {
-                canonicalise(pickle, &targets, &mut interesting, budget)
-            }
-            _ => minimise(pickle, &mut interesting, budget),
-        };
+        let Canonical { reduced, probes } = canonicalise(pickle, &hints, &mut interesting, budget);
         if let Some(error) = trouble {
             return Err(error);
         }
-        let again = self.check_in(&reduced.bytes, Hunt::All, mode)?;
+        let again = if reduced.bytes == pickle && mode == checked.mode {
+            checked.clone()
+        } else {
+            self.check_in(&reduced.bytes, Hunt::All, mode)?
+        };
         let Some(found) = again.discrepancies.into_iter().find(|found| found.class == class) else {
             return Ok(None);
         };
+        let features = bucket::features(&reduced.bytes, &found, mode, &probes, hints.stand_ins);
         Ok(Some(Traced {
-            bucket: bucket(&reduced.bytes, &found, mode),
+            bucket: bucket::id(class, &features),
             minimized: reduced.bytes,
             discrepancy: found,
+            features,
             judgement: again.judgement,
             mode,
             tests: reduced.tests,
@@ -275,132 +299,50 @@ impl Bench<'_> {
         }))
     }
 
-    /// What must hold of a candidate for it to show the same discrepancy.
-    fn shows(&self, checked: &Checked, discrepancy: &Discrepancy) -> Option<Shows> {
-        let first = discrepancy.observation;
-        let mut shows = Shows {
-            class: discrepancy.class,
-            loads: Vec::new(),
-            key: None,
-            facet: None,
-            must_ask: false,
+    /// What is known of pickles that show the same.
+    fn hints(&self, pickle: &[u8], discrepancy: &Discrepancy, shows: &Shows) -> Hints {
+        let mut hints = Hints {
+            tidy: discrepancy.class == Class::Divergence,
+            probe: discrepancy.class.concerns_analyzer(),
+            ..Hints::default()
         };
         match discrepancy.class {
-            Class::AnalyzerCrash | Class::NoWitness => {}
-            Class::InterpreterCrash => shows.loads.push(checked.loads[first?]),
+            Class::NoWitness => hints.stand_ins = MISSING,
             Class::Unsound => {
-                let first = first?;
-                shows.loads.push(checked.loads[first]);
-                shows.key = self.key(&checked.observations[first]);
-            }
-            Class::Divergence => {
-                let divergence = discrepancy.divergence.as_ref()?;
-                shows.facet = Some(divergence.facet);
-                for side in divergence.sides.iter().take(2) {
-                    shows.loads.push(checked.loads[*side.observations.first()?]);
+                if !matches!(shows.mechanism, Some(Mechanism::InTurn(_))) {
+                    hints.stand_ins = FELT;
+                    hints.call = self.by == JudgeBy::Effects;
+                    hints.own = own(pickle, discrepancy, hints.call);
                 }
-            }
-        }
-        Some(shows)
-    }
-
-    /// What tells this unsoundness from another: the first offence. If effects refute, any
-    /// effect does: which one hangs on the payload.
-    fn key(&self, seen: &Observation) -> Option<(u8, String)> {
-        match self.by {
-            JudgeBy::Effects => None,
-            JudgeBy::Policy => offences(self.by, self.allowed, seen).first().map(Offence::key),
-        }
-    }
-
-    /// Globals by which the same could be shown in the plainest way.
-    fn targets(&self, pickle: &[u8], discrepancy: &Discrepancy) -> Vec<Target> {
-        if discrepancy.class != Class::Unsound {
-            return Vec::new();
-        }
-        if self.by == JudgeBy::Effects {
-            let target = |(module, name): (&str, &str)| Target {
-                module: module.to_owned(),
-                name: name.to_owned(),
-                call: true,
-            };
-            return FELT.map(target).to_vec();
-        }
-        let program = Program::parse(pickle);
-        let run = machine::run(&program.codes);
-        let asked = discrepancy.touched.first().filter(|first| first.kind == TouchKind::Resolve);
-        let name = asked
-            .and_then(|first| fault::of_touch(&program, &run, first))
-            .and_then(|step| fault::module_and_name(&program, &run, step));
-        let plain = |text: &str| !text.is_empty() && !text.contains('\n');
-        name.filter(|(module, name)| plain(module) && plain(name))
-            .map(|(module, name)| Target { module, name, call: false })
-            .into_iter()
-            .collect()
-    }
-
-    fn holds(&mut self, candidate: &[u8], shows: &Shows) -> assay_oracle::Result<bool> {
-        match shows.class {
-            Class::AnalyzerCrash => return Ok(self.subject.judge(candidate).crashed),
-            Class::Unsound if self.subject.judge(candidate).verdict != Judged::Safe => {
-                return Ok(false);
-            }
-            Class::NoWitness => {
-                if self.subject.judge(candidate).verdict != Judged::Dangerous {
-                    return Ok(false);
-                }
-                return Ok(!self.has_witness(candidate, 1)?);
             }
             _ => {}
         }
-        if shows.must_ask && !self.witness.asks(shows.loads[0], candidate)? {
-            return Ok(false);
-        }
-        let mut seen = Vec::new();
-        for load in &shows.loads {
-            seen.push(self.load(*load, candidate)?);
-        }
-        Ok(match shows.class {
-            Class::InterpreterCrash => seen[0].outcome == Outcome::Signaled,
-            Class::Divergence => {
-                divergence::find(&seen).is_some_and(|found| Some(found.facet) == shows.facet)
+        hints
+    }
+}
+
+/// The globals that a pickle names, those at fault first.
+fn own(pickle: &[u8], discrepancy: &Discrepancy, call: bool) -> Vec<Target> {
+    let program = Program::parse(pickle);
+    let run = machine::run(&program.codes);
+    let at_fault =
+        discrepancy.touched.iter().filter_map(|touched| fault::of_touch(&program, &run, touched));
+    let all = run.steps.iter().filter(|step| fault::names(step.opcode));
+    let plain = |text: &str| !text.is_empty() && !text.contains('\n');
+    let mut out: Vec<Target> = Vec::new();
+    for step in at_fault.chain(all) {
+        let naming = fault::naming(&run, step).unwrap_or(step);
+        if let Some((module, name)) = fault::module_and_name(&program, &run, naming)
+            && plain(&module)
+            && plain(&name)
+        {
+            let target = Target { module, name, call };
+            if !out.contains(&target) && out.len() < OWN {
+                out.push(target);
             }
-            _ => offences(self.by, self.allowed, &seen[0])
-                .iter()
-                .any(|offence| shows.key.as_ref().is_none_or(|key| offence.key() == *key)),
-        })
-    }
-}
-
-/// What must hold, and where to look.
-#[derive(Clone)]
-struct Shows {
-    class: Class,
-    loads: Vec<Load>,
-    key: Option<(u8, String)>,
-    facet: Option<Facet>,
-    /// Whether it cannot show in a pickle that asks for nothing beyond what is allowed.
-    must_ask: bool,
-}
-
-impl Shows {
-    fn in_mode(&self, mode: Mode) -> Self {
-        let mut out = self.clone();
-        for load in &mut out.loads {
-            load.run.mode = mode;
         }
-        out
     }
-
-    /// Some classes take dozens of loads, or loads that run into a limit, for each candidate.
-    fn affordable(&self, budget: Budget) -> Budget {
-        let most = match self.class {
-            Class::NoWitness => 100,
-            _ if self.facet == Some(Facet::Limit) => 30,
-            _ => budget.tests,
-        };
-        Budget { tests: budget.tests.min(most) }
-    }
+    out
 }
 
 #[cfg(test)]

@@ -5,27 +5,21 @@
 //! stream and, for divergences, of the engines apart; never of the names of payloads, of texts,
 //! addresses or versions, so that the same cause has the same id everywhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use assay_oracle::{Mode, TouchKind};
+use assay_oracle::{Engine, Mode, TouchKind};
 use assay_pickle::{Opcode, Program, StackItem};
 
+use crate::canonicalise::Probe;
 use crate::compare::Discrepancy;
-use crate::divergence::Axis;
+use crate::divergence::{Axis, Divergence};
 use crate::machine::{self, Run, Step};
 use crate::{Class, fault};
 
-/// The id of the root cause: `<class>-<slug>-<8 hex digits>`.
-///
-/// `minimized` must be canonical for the discrepancy, `discrepancy` what was seen with it, and
-/// `mode` the plainest mode in which it shows.
-pub fn bucket(minimized: &[u8], discrepancy: &Discrepancy, mode: Mode) -> String {
-    let mut features = features(minimized, discrepancy);
-    features.extend(peculiar(mode));
-    let hash = blake3::hash(format!("{}|{}", discrepancy.class, features.join("|")).as_bytes());
-    let digits = &hash.to_hex()[..8];
-    let slug = slug(&features);
-    format!("{}-{slug}-{digits}", discrepancy.class)
+/// The id of a root cause: `<class>-<slug>-<8 hex digits>`.
+pub fn id(class: Class, features: &[String]) -> String {
+    let hash = blake3::hash(format!("{class}|{}", features.join("|")).as_bytes());
+    format!("{class}-{}-{}", slug(features), &hash.to_hex()[..8])
 }
 
 /// A rough key: cheap, computed on a pickle as it is. Pickles of one key mostly share a cause,
@@ -88,48 +82,141 @@ fn slug(features: &[String]) -> String {
     if shown.is_empty() { "plain".to_owned() } else { shown.join("-") }
 }
 
+/// From so many opcodes on a minimised pickle is one whose length matters: a payload in the
+/// worst of dress takes some forty.
+const MANY_OPCODES: usize = 64;
+
+/// As [`MANY_OPCODES`], in bytes: names and texts of a payload come to some two hundred.
+const MANY_BYTES: usize = 512;
+
+/// How often an opcode must be repeated to count as nested deep.
+const DEEP: usize = 256;
+
 /// Every peculiarity of the minimised pickle, most telling first.
-pub fn features(minimized: &[u8], discrepancy: &Discrepancy) -> Vec<String> {
+///
+/// `minimized` must be canonical for the discrepancy, `found` what was seen with it, `mode` the
+/// plainest mode in which it shows, `probes` what its variants tell, and `stand_ins` the names
+/// that could have taken the place of the one it has.
+pub fn features(
+    minimized: &[u8],
+    found: &Discrepancy,
+    mode: Mode,
+    probes: &[Probe],
+    stand_ins: &[(&str, &str)],
+) -> Vec<String> {
     let program = Program::parse(minimized);
     let run = machine::run(&program.codes);
-    let mut out = Vec::new();
-    match discrepancy.class {
-        Class::Divergence => {
-            if let Some(divergence) = &discrepancy.divergence {
-                out.push(divergence.facet.name().to_owned());
-                match divergence.axis {
-                    Axis::Versions => out.push("versions".into()),
-                    Axis::Engines => {
-                        let sides: Vec<String> = divergence
-                            .sides
-                            .iter()
-                            .map(|side| {
-                                let names: Vec<&str> =
-                                    side.engines.iter().map(|engine| engine.name()).collect();
-                                names.join("+")
-                            })
-                            .collect();
-                        out.push(sides.join("-vs-"));
-                    }
+    let long = program.codes.len() > MANY_OPCODES || minimized.len() > MANY_BYTES;
+    let mut out = match found.class {
+        Class::Divergence => apart(found, &program, &run),
+        Class::InterpreterCrash if !deep(&program).is_empty() => deep(&program),
+        _ => match &found.root {
+            // Whatever the pickle handed over, the contract of this one let it be used.
+            Some(root) => vec!["contract".into(), root.clone()],
+            None => {
+                let mut out = touch(&program, &run, found);
+                out.extend(named(&program, &run, found, stand_ins));
+                if probes.contains(&Probe::Unreadable) {
+                    out.push("unreadable".into());
+                } else {
+                    out.extend(ending(&program, &run));
                 }
+                out.extend(doubts(&program));
+                let expected = skeleton(&run, found, &program);
+                out.extend(opcodes(&program, |index| {
+                    expected.contains(&index) || long && builds_data(program.codes[index].opcode())
+                }));
+                out
             }
-            out.extend(ending(&program, &run));
-            out.extend(doubts(&program));
-            out.extend(opcodes(&program, |_| false));
+        },
+    };
+    if program.codes.len() > MANY_OPCODES {
+        out.push("many-opcodes".into());
+    } else if long {
+        out.push("many-bytes".into());
+    }
+    for (probe, name) in [(Probe::GlobalOnly, "global-only"), (Probe::Uncalled, "uncalled")] {
+        if probes.contains(&probe) {
+            out.push(name.into());
         }
-        Class::AnalyzerCrash | Class::InterpreterCrash => {
-            out.extend(ending(&program, &run));
-            out.extend(opcodes(&program, |_| false));
-        }
-        Class::Unsound | Class::NoWitness => {
-            out.extend(touch(&program, &run, discrepancy));
-            out.extend(ending(&program, &run));
-            out.extend(doubts(&program));
-            let expected = skeleton(&run, discrepancy, &program);
-            out.extend(opcodes(&program, |index| expected.contains(&index)));
+    }
+    out.extend(peculiar(mode));
+    out
+}
+
+/// What is repeated so often that the C stack does not bear it.
+fn deep(program: &Program) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for code in &program.codes {
+        *counts.entry(lower(family(code.opcode()))).or_default() += 1;
+    }
+    let often = counts.into_iter().filter(|(_, count)| *count >= DEEP);
+    often.map(|(opcode, _)| format!("deep-{opcode}")).collect()
+}
+
+/// The name that is needed, if no stand-in would do in its place.
+fn named(
+    program: &Program,
+    run: &Run,
+    found: &Discrepancy,
+    stand_ins: &[(&str, &str)],
+) -> Option<String> {
+    let step = fault::step(program, run, found)?;
+    let naming = fault::naming_and_calling(run, step).0?;
+    let (module, name) = fault::module_and_name(program, run, naming)?;
+    if !stand_ins.contains(&(&*module, &*name)) {
+        return Some(format!("{module}.{name}"));
+    }
+    // Only Python 2 has it: without its spelling another stand-in would have done.
+    (module == "__builtin__").then(|| "python-2-name".into())
+}
+
+/// Who disagrees about what.
+fn apart(found: &Discrepancy, program: &Program, run: &Run) -> Vec<String> {
+    let doubts = doubts(program);
+    if !doubts.is_empty() {
+        // An argument that its readers read differently explains whoever is apart.
+        return doubts;
+    }
+    let Some(divergence) = &found.divergence else { return Vec::new() };
+    let mut out = vec![match divergence.axis {
+        Axis::Versions => "versions".to_owned(),
+        Axis::Engines => parties(divergence),
+    }];
+    if out[0] != DIS_ALONE {
+        out.extend(ending(program, run));
+        if run.left_over {
+            out.push("left-over".into());
+        } else if run.stored_again {
+            out.push("stored-again".into());
+        } else {
+            out.extend(opcodes(program, |_| false));
         }
     }
     out
+}
+
+/// `pickletools.dis` runs nothing, so that it accepts whatever fails by being run.
+const DIS_ALONE: &str = "dis-alone-accepts";
+
+/// Which unpicklers are on different sides: those in C count as one unless they are apart
+/// themselves.
+fn parties(divergence: &Divergence) -> String {
+    let side_of =
+        |engine: Engine| divergence.sides.iter().position(|side| side.engines.contains(&engine));
+    let apart = |one: Engine, other: Engine| matches!((side_of(one), side_of(other)), (Some(a), Some(b)) if a != b);
+    if apart(Engine::CLoads, Engine::CFile) {
+        "loads-vs-file".into()
+    } else if apart(Engine::CStream, Engine::CReuse) {
+        "stream-vs-reuse".into()
+    } else if apart(Engine::CLoads, Engine::Py) || apart(Engine::CFile, Engine::Py) {
+        "c-vs-py".into()
+    } else if side_of(Engine::Dis).is_some_and(|side| divergence.sides[side].accepts == Some(true))
+    {
+        DIS_ALONE.into()
+    } else {
+        "dis-vs-loading".into()
+    }
 }
 
 /// Where the opcode at fault stands and how it names and calls.
@@ -141,7 +228,7 @@ fn touch(program: &Program, run: &Run, discrepancy: &Discrepancy) -> Vec<String>
     }
     let (naming, calling) = fault::naming_and_calling(run, step);
     if let Some(naming) = naming {
-        out.push(lower(naming.opcode));
+        out.push(lower(family(naming.opcode)));
         out.extend(spelling(run, naming));
     }
     if let Some(calling) = calling
@@ -151,7 +238,7 @@ fn touch(program: &Program, run: &Run, discrepancy: &Discrepancy) -> Vec<String>
         out.push(lower(calling.opcode));
     }
     if naming.is_none() && calling.is_none() {
-        out.push(lower(step.opcode));
+        out.push(lower(family(step.opcode)));
     }
     if out == ["global"] {
         out[0] = "plain-global".into();
@@ -175,7 +262,7 @@ fn spelling(run: &Run, step: &Step) -> Option<String> {
             if value.through_memo {
                 return Some("memo".to_owned());
             }
-            let made_by = run.step(value.made_by)?.opcode;
+            let made_by = family(run.step(value.made_by)?.opcode);
             (made_by != Opcode::ShortBinUnicode).then(|| lower(made_by))
         })
         .collect();
@@ -184,15 +271,19 @@ fn spelling(run: &Run, step: &Step) -> Option<String> {
 
 /// How the stream ends, if not as it should.
 fn ending(program: &Program, run: &Run) -> Option<String> {
-    if run.fault.is_some() {
-        Some("before-fault".into())
+    Some(if run.fault.is_some() {
+        "before-fault".into()
+    } else if program.tail.first().is_some_and(|&byte| byte == Opcode::Proto.byte()) {
+        "before-unknown-protocol".into()
+    } else if !program.tail.is_empty() && run.stopped {
+        "before-garbage".into()
     } else if !program.tail.is_empty() {
-        Some("before-garbage".into())
+        "before-unreadable-opcode".into()
     } else if !run.stopped {
-        Some("before-end".into())
+        "before-end".into()
     } else {
-        None
-    }
+        return None;
+    })
 }
 
 /// Arguments on whose reading CPythons disagree.
@@ -203,7 +294,7 @@ fn doubts(program: &Program) -> Vec<String> {
         .filter_map(|code| {
             let view = code.view();
             let ambiguity = view.ambiguity?;
-            Some(format!("{}:{ambiguity:?}", lower(view.opcode)).to_lowercase())
+            Some(format!("{}:{ambiguity:?}", lower(family(view.opcode))).to_lowercase())
         })
         .collect();
     doubts.into_iter().collect()
@@ -229,8 +320,14 @@ fn is_filler(opcode: Opcode) -> bool {
 /// Opcodes that do the same work in several forms count as one where nothing hangs on the form.
 fn family(opcode: Opcode) -> Opcode {
     match opcode {
-        Opcode::BinPut | Opcode::LongBinPut => Opcode::BinPut,
-        Opcode::BinGet | Opcode::LongBinGet => Opcode::BinGet,
+        Opcode::Put | Opcode::LongBinPut => Opcode::BinPut,
+        Opcode::Get | Opcode::LongBinGet => Opcode::BinGet,
+        Opcode::BinPersId => Opcode::PersId,
+        Opcode::Ext2 | Opcode::Ext4 => Opcode::Ext1,
+        Opcode::Long | Opcode::Long4 => Opcode::Long1,
+        Opcode::BinUnicode | Opcode::BinUnicode8 => Opcode::ShortBinUnicode,
+        Opcode::BinString => Opcode::ShortBinString,
+        Opcode::BinBytes | Opcode::BinBytes8 => Opcode::ShortBinBytes,
         other => other,
     }
 }
@@ -300,11 +397,13 @@ mod tests {
     use crate::compare;
     use crate::testing::{Good, system};
 
+    const NAMES: &[(&str, &str)] = &[("os", "system"), ("not", "os")];
+
     fn unsound(minimized: &[u8], pythons: &[&str]) -> String {
         let seen: Vec<_> = pythons.iter().map(|python| system(python, Engine::CLoads)).collect();
         let found =
             compare(&Judgement::new(Judged::Safe), JudgeBy::Effects, &Good, &seen).remove(0);
-        bucket(minimized, &found, Mode::default())
+        id(found.class, &features(minimized, &found, Mode::default(), &[], NAMES))
     }
 
     #[test]

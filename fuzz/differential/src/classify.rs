@@ -95,8 +95,12 @@ pub fn is_machinery(engine: Engine, touched: &Touched) -> bool {
     raises || decodes || engine == Engine::Py && READING.contains(&touched.name.as_str())
 }
 
-/// A value's description without addresses (`at 0x7f…`).
+/// A value's description without addresses (`at 0x7f…`). `dis` makes no value, whatever is
+/// recorded as its result.
 pub fn value(observation: &Observation) -> Option<String> {
+    if !observation.engine.loads() {
+        return None;
+    }
     let text = observation.result.as_deref()?;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -148,5 +152,7 @@ mod tests {
         let mut seen = observation("3.11.7", Engine::CLoads, Outcome::Loaded);
         seen.result = Some("object:<f at 0x7f12ab34cd56>, int:0x1f".into());
         assert_eq!(value(&seen).unwrap(), "object:<f at 0x>, int:0x1f");
+        seen.engine = Engine::Dis;
+        assert_eq!(value(&seen), None);
     }
 }

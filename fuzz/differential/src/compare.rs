@@ -38,6 +38,9 @@ pub struct Discrepancy {
     pub touched: Vec<Touched>,
     /// The effects at fault, in the same one.
     pub effects: Vec<Effect>,
+    /// The allowed callable in whose course the first touch at fault came about, if it was not the
+    /// unpickler itself.
+    pub root: Option<String>,
     /// The parties, if it is a divergence.
     pub divergence: Option<Divergence>,
     /// Index of the first observation that shows it.
@@ -112,6 +115,7 @@ fn of(class: Class, summary: String) -> Discrepancy {
         sightings: Vec::new(),
         touched: Vec::new(),
         effects: Vec::new(),
+        root: None,
         divergence: None,
         observation: None,
     }
@@ -148,6 +152,10 @@ fn unsound(by: JudgeBy, allowed: &dyn Permissions, seen: &[Observation]) -> Opti
                     Offence::Effect(effect) => new.effects.push(effect.clone()),
                 }
             }
+            new.root = match offences.first() {
+                Some(Offence::Touch(i, _)) => offence::root(observation, *i),
+                _ => None,
+            };
             new.summary = format!("judged safe, yet the load {}", tell(&offences));
             new
         });

@@ -58,6 +58,8 @@ pub struct Side {
     pub pythons: Vec<String>,
     /// What they say, for people.
     pub says: String,
+    /// Whether they accept, if it is about that.
+    pub accepts: Option<bool>,
 }
 
 /// One disagreement.
@@ -125,10 +127,9 @@ fn between(seen: &[Observation], members: &[usize], axis: Axis) -> Option<Diverg
         {
             let others = with(other);
             if !others.is_empty() {
-                let sides = vec![
-                    side(seen, accepted, "accepts"),
-                    side(seen, others, if facet == Facet::Limit { "exhausted" } else { "rejects" }),
-                ];
+                let end = if facet == Facet::Limit { "exhausted" } else { "rejects" };
+                let mut sides = vec![side(seen, accepted, "accepts"), side(seen, others, end)];
+                (sides[0].accepts, sides[1].accepts) = (Some(true), Some(false));
                 return Some(Divergence { axis, facet, sides: ordered(sides) });
             }
         }
@@ -202,6 +203,7 @@ fn side(seen: &[Observation], observations: Vec<usize>, says: &str) -> Side {
         engines: engines.into_iter().collect(),
         pythons: pythons.into_iter().collect(),
         says: says.to_owned(),
+        accepts: None,
     }
 }
 

@@ -3,13 +3,15 @@
 //! Says what the analyser believed, what happened, and at which opcode the two part. It tells
 //! only what was seen: it must not guess at the analyser's source.
 
-use assay_oracle::Mode;
-use assay_pickle::{Opcode, Program, disassemble, quote_bytes};
+use assay_oracle::{EffectKind, Mode, TouchKind};
+use assay_pickle::{Program, disassemble, quote_bytes};
 use assay_subjects::Judgement;
 use serde::{Deserialize, Serialize};
 
+use crate::advisory::{self, Advisory};
 use crate::compare::Discrepancy;
 use crate::machine::{self, Run, Step};
+use crate::mechanism::tell;
 use crate::{Class, fault};
 
 /// One line of an annotated disassembly.
@@ -40,14 +42,21 @@ pub struct Explanation {
     pub listing: Vec<Line>,
     /// How to load it to see it.
     pub load: String,
+    /// How grave it is, and why.
+    #[serde(default)]
+    pub severity: String,
+    /// Published advisories about holes of the kind.
+    #[serde(default)]
+    pub resembles: Vec<Advisory>,
 }
 
-/// Explains what the minimised pickle shows.
+/// Explains what the minimised pickle shows; `features` are those of its bucket.
 pub fn explain(
     minimized: &[u8],
     discrepancy: &Discrepancy,
     judgement: &Judgement,
     mode: Mode,
+    features: &[String],
 ) -> Explanation {
     let program = Program::parse(minimized);
     let run = machine::run(&program.codes);
@@ -59,9 +68,11 @@ pub fn explain(
         believed: believed(judgement),
         happened: happened(discrepancy),
         parting: at.map(|step| parting(&program, step, discrepancy)),
-        mechanism: mechanism(&program, &run, at, discrepancy),
+        mechanism: mechanism(discrepancy, features),
         listing: listing(&program, &run, at, discrepancy),
         load: load(discrepancy, mode),
+        severity: severity(discrepancy),
+        resembles: advisory::resembling(discrepancy.class, features),
     }
 }
 
@@ -115,63 +126,54 @@ fn parting(program: &Program, step: &Step, discrepancy: &Discrepancy) -> String 
     }
 }
 
-fn mechanism(program: &Program, run: &Run, at: Option<&Step>, discrepancy: &Discrepancy) -> String {
-    if let Some(divergence) = &discrepancy.divergence {
-        return format!(
-            "CPython has no single answer here: {} disagree about {}.",
-            match divergence.axis {
-                crate::divergence::Axis::Engines => "its unpicklers",
-                crate::divergence::Axis::Versions => "its versions",
-            },
-            divergence.facet.name()
-        );
-    }
-    match discrepancy.class {
-        Class::AnalyzerCrash => return "The analyser does not survive these bytes.".into(),
-        Class::InterpreterCrash => return "The interpreter does not survive these bytes.".into(),
-        Class::NoWitness => {
-            return "The analyser claims proof of danger where loading meets none.".into();
-        }
-        _ => {}
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    if let Some(step) = at {
-        let (naming, calling) = fault::naming_and_calling(run, step);
-        if step.pickle > 0 {
-            parts.push("it happens in a later pickle of the stream, past the first STOP");
-        }
-        match naming.map(|step| step.opcode) {
-            Some(Opcode::Inst) => parts.push("INST names and calls in one opcode"),
-            Some(Opcode::StackGlobal) => {
-                parts.push("the name is taken from the stack by STACK_GLOBAL");
-            }
-            Some(Opcode::Ext1 | Opcode::Ext2 | Opcode::Ext4) => {
-                parts.push("the name comes from the extension registry");
-            }
-            _ => {}
-        }
-        match calling.map(|step| step.opcode) {
-            None | Some(Opcode::Reduce | Opcode::Inst) => {}
-            Some(Opcode::Build) => parts.push("BUILD hands the state to the object's own code"),
-            Some(Opcode::Obj) => parts.push("OBJ calls what lies above the mark"),
-            Some(Opcode::NewObj | Opcode::NewObjEx) => parts.push("the call is one of `__new__`"),
-            Some(_) => parts.push("an opcode that fills a container calls the object's method"),
-        }
-    }
-    if run.fault.is_some() || !program.tail.is_empty() || !run.stopped {
-        parts.push("the pickle breaks off afterwards, when it is too late: what opcodes did stays");
-    }
-    match parts.as_slice() {
-        [] => {
-            "Nothing about its form is unusual: the analyser sees the name and lets it pass.".into()
-        }
-        parts => {
-            let text = parts.join("; ");
-            let mut chars = text.chars();
+fn mechanism(discrepancy: &Discrepancy, features: &[String]) -> String {
+    let about = match discrepancy.class {
+        Class::Unsound => None,
+        Class::AnalyzerCrash => Some("The analyser does not survive these bytes"),
+        Class::InterpreterCrash => Some("The interpreter does not survive these bytes"),
+        Class::NoWitness => Some("The analyser claims proof of danger where loading meets none"),
+        Class::Divergence => Some("CPython has no single answer here"),
+    };
+    let told = tell(features).join("; ");
+    match (about, told.is_empty()) {
+        (Some(about), true) => format!("{about}."),
+        (Some(about), false) => format!("{about}: {told}."),
+        (None, true) => "No form of it is plainer, and nothing tells it from others.".into(),
+        (None, false) => {
+            let mut chars = told.chars();
             let first = chars.next().map(|c| c.to_ascii_uppercase());
             first.into_iter().chain(chars).chain(".".chars()).collect()
         }
     }
+}
+
+/// How grave it is: by what was felt, or else by how far it got.
+fn severity(discrepancy: &Discrepancy) -> String {
+    let runs = |kind: EffectKind| {
+        matches!(
+            kind,
+            EffectKind::Exec | EffectKind::Code | EffectKind::Native | EffectKind::Process
+        )
+    };
+    match discrepancy.class {
+        Class::Unsound if discrepancy.effects.iter().any(|effect| runs(effect.kind)) => {
+            "critical: a pickle judged safe runs code of its author's choice"
+        }
+        Class::Unsound if !discrepancy.effects.is_empty() => {
+            "high: a pickle judged safe changes the outside world"
+        }
+        Class::Unsound if discrepancy.touched.iter().any(|t| t.kind != TouchKind::Resolve) => {
+            "high: a pickle judged safe calls what it must not"
+        }
+        Class::Unsound => "medium: a pickle judged safe gets hold of what it must not",
+        Class::AnalyzerCrash => {
+            "medium: who takes silence for consent lets the pickle pass, and the next ones wait"
+        }
+        Class::InterpreterCrash => "medium: whoever loads it dies, without an exception to catch",
+        Class::NoWitness => "low: an alarm without cause",
+        Class::Divergence => "low: an analyser that follows one reader is wrong about another",
+    }
+    .to_owned()
 }
 
 fn listing(
@@ -266,7 +268,13 @@ mod tests {
         let judgement = Judgement::new(Judged::Safe);
         let seen = [system("3.11.7", Engine::CLoads)];
         let found = compare(&judgement, JudgeBy::Policy, &Good, &seen).remove(0);
-        let told = explain(b"(S'x'\nios\nsystem\n.", &found, &judgement, Mode::default());
+        let told = explain(
+            b"(S'x'\nios\nsystem\n.",
+            &found,
+            &judgement,
+            Mode::default(),
+            &["inst".into()],
+        );
         assert!(told.believed.contains("`safe`"), "{told:?}");
         assert!(told.happened[0].contains("os.system"), "{told:?}");
         assert!(told.parting.as_ref().unwrap().contains("byte 6, opcode INST"), "{told:?}");
@@ -275,5 +283,33 @@ mod tests {
         assert_eq!(at.len(), 1);
         assert_eq!(at[0].code, "INST 'os' 'system'");
         assert_eq!(told.load, "Seen by c-loads on CPython 3.11.7.");
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let judgement = Judgement { globals: Vec::new(), ..Judgement::new(Judged::Safe) };
+        let seen = [system("3.11.7", Engine::CLoads), system("3.12.1", Engine::Py)];
+        let found = compare(&judgement, JudgeBy::Effects, &Good, &seen).remove(0);
+        let pickle = b"\x8c\x02os\x8c\x06system\x8c\x03set0\x93\x8c\x00\x85R.";
+        let features = ["stack-global".to_owned(), "pop".to_owned()];
+        let told = explain(pickle, &found, &judgement, Mode::default(), &features);
+        insta::assert_json_snapshot!(told);
+    }
+
+    #[test]
+    fn crashes_and_divergences_are_told_too() {
+        let seen = [
+            crate::testing::observation("3.11.7", Engine::CLoads, assay_oracle::Outcome::Loaded),
+            crate::testing::observation("3.11.7", Engine::Py, assay_oracle::Outcome::Raised),
+        ];
+        let judgement = Judgement::new(Judged::Unproven);
+        let found = compare(&judgement, JudgeBy::Policy, &Good, &seen).remove(0);
+        let features = ["c-vs-py".to_owned(), "empty-list".to_owned(), "reduce".to_owned()];
+        let told = explain(b"cgood\nf\n]R.", &found, &judgement, Mode::default(), &features);
+        insta::assert_json_snapshot!(told);
+        let crashed = Judgement::crash("exited with 3");
+        let found = compare(&crashed, JudgeBy::Effects, &Good, &[]).remove(0);
+        let told = explain(b"(\x91.", &found, &crashed, Mode::default(), &["frozenset".into()]);
+        insta::assert_json_snapshot!(told);
     }
 }

@@ -44,6 +44,9 @@ pub fn naming<'r>(run: &'r Run, step: &'r Step) -> Option<&'r Step> {
     if names(step.opcode) {
         return Some(step);
     }
+    if !calls(step.opcode) {
+        return None;
+    }
     let &callee = step.took.first()?;
     let value = &run.values[callee];
     let made_by = run.step(value.made_by)?;

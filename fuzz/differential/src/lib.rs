@@ -4,6 +4,7 @@
 //! with it. Where they part is a *discrepancy*; discrepancies with one root cause share a
 //! *bucket*. This crate takes both witnesses as they are and adds nothing to either.
 
+pub mod advisory;
 mod bench;
 mod bucket;
 mod canonicalise;
@@ -13,17 +14,21 @@ mod compare;
 pub mod divergence;
 mod explain;
 pub mod fault;
+pub mod labelled;
 pub mod machine;
+mod mechanism;
 pub mod minimise;
 pub mod offence;
 mod permissions;
 #[cfg(test)]
 mod testing;
+mod vmeasure;
 
 pub use bench::{Bench, Checked, Load, Traced, Witness, other_modes};
-pub use bucket::{bucket, features, rough_key};
-pub use canonicalise::{Target, canonicalise, is_whole};
+pub use bucket::rough_key;
+pub use canonicalise::{Canonical, Hints, Probe, Target, canonicalise, is_whole};
 pub use class::{Class, Hunt};
 pub use compare::{Discrepancy, Sighting, compare, offences};
 pub use explain::{Explanation, Line, explain};
 pub use permissions::Permissions;
+pub use vmeasure::{VMeasure, v_measure};

@@ -30,6 +30,8 @@ pub enum Kind {
 pub struct Value {
     /// Index of the opcode that made it.
     pub made_by: usize,
+    /// Index of the opcode that first made it, before memo or DUP handed it on.
+    pub origin: usize,
     /// Index of the first opcode of those that built it.
     pub first: usize,
     /// What it is.
@@ -79,6 +81,10 @@ pub struct Run {
     pub stopped: bool,
     /// How many pickles were begun.
     pub pickles: usize,
+    /// Whether a STOP left more on the stack than what it took.
+    pub left_over: bool,
+    /// Whether a memo entry was stored twice.
+    pub stored_again: bool,
 }
 
 impl Run {
@@ -115,6 +121,7 @@ pub fn run(codes: &[Code]) -> Run {
                 machine.out.steps.push(Step { index, offset, opcode, pickle, took, gave });
                 if opcode == Opcode::Stop {
                     machine.out.stopped = true;
+                    machine.out.left_over |= !machine.stack.is_empty();
                     machine.stack.clear();
                     if index + 1 < codes.len() {
                         pickle += 1;
@@ -168,7 +175,7 @@ impl Machine {
             Opcode::Put | Opcode::BinPut | Opcode::LongBinPut | Opcode::Memoize => {
                 let top = self.top()?;
                 let key = memo_key(&view.argument).unwrap_or(self.memo.len() as u64);
-                self.memo.insert(key, top);
+                self.out.stored_again |= self.memo.insert(key, top).is_some();
                 return Ok((Vec::new(), None));
             }
             Opcode::Get | Opcode::BinGet | Opcode::LongBinGet => {
@@ -187,7 +194,14 @@ impl Machine {
             return Ok((took, None));
         }
         let kind = self.kind_of(view.opcode, &view.argument, &took);
-        let value = Value { made_by: index, first, kind, through_memo: false, through_dup: false };
+        let value = Value {
+            made_by: index,
+            origin: index,
+            first,
+            kind,
+            through_memo: false,
+            through_dup: false,
+        };
         let id = self.push(value);
         Ok((took, Some(id)))
     }

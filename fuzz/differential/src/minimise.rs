@@ -1,16 +1,18 @@
 //! *Minimising*: the smallest pickle that is still interesting.
 //!
-//! Hierarchical delta debugging on the program: whole pickles of a stream go first, then ranges
-//! of opcodes, then what builds a value is replaced by less, then arguments become simpler, and
+//! Hierarchical delta debugging on the program: whole pickles of a stream go first, then long
+//! repetitions, then ranges of opcodes, then what builds a value is replaced by less, then arguments become simpler, and
 //! in the end single bytes go. The result is 1-minimal: no single opcode of it can go. What is
 //! interesting is the caller's business; this module must not know of analysers or oracles, and
 //! the same input and predicate give the same result.
 
 mod argument;
 mod ranges;
+mod runs;
 mod search;
 mod values;
 
+pub(crate) use search::with_frames_mended;
 pub use search::{Budget, Minimised};
 
 use search::Search;
@@ -28,6 +30,7 @@ pub fn minimise(
         let before = search.accepted();
         ranges::drop_packing(&mut search);
         ranges::drop_pickles(&mut search);
+        runs::shorten(&mut search);
         ranges::drop_ranges(&mut search);
         values::replace(&mut search);
         argument::simplify(&mut search);

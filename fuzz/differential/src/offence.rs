@@ -16,12 +16,26 @@ pub enum Offence {
     Effect(Effect),
 }
 
+/// What tells an offence from others, whatever the payload: names that a pickle can swap for
+/// others are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Mechanism {
+    /// The unpickler itself did it, in this way.
+    Direct(TouchKind),
+    /// It came about in the course of a call of this allowed callable.
+    InTurn(String),
+    /// It was felt outside.
+    Felt,
+}
+
 impl Offence {
-    /// What tells it from other offences of the same load: way and name, or kind of effect.
-    pub fn key(&self) -> (u8, String) {
+    /// By what mechanism it came about, in the observation it is of.
+    pub fn mechanism(&self, seen: &Observation) -> Mechanism {
         match self {
-            Self::Touch(_, touched) => (touched.kind as u8, touched.name.clone()),
-            Self::Effect(effect) => (u8::MAX, format!("{:?}", effect.kind)),
+            Self::Touch(i, touched) => {
+                root(seen, *i).map_or(Mechanism::Direct(touched.kind), Mechanism::InTurn)
+            }
+            Self::Effect(_) => Mechanism::Felt,
         }
     }
 }
@@ -76,6 +90,16 @@ pub fn by_effects(seen: &Observation, allowed: &dyn Permissions) -> Vec<Offence>
         .collect();
     out.extend(effects);
     out
+}
+
+/// The allowed callable in whose course a touch came about, if the unpickler did not itself: the
+/// one whose contract was too wide.
+pub fn root(seen: &Observation, i: usize) -> Option<String> {
+    let mut at = parent(seen, i)?;
+    while let Some(up) = parent(seen, at) {
+        at = up;
+    }
+    Some(class_of(&seen.touched[at].name).to_owned())
 }
 
 fn parent(seen: &Observation, i: usize) -> Option<usize> {

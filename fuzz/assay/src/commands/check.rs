@@ -154,6 +154,8 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
                             Format::Text => text(&mut out, &line)?,
                             Format::Json => out.json(&line)?,
                         }
+                        // A line is wanted when it is known, not when a buffer is full.
+                        out.flush()?;
                     }
                 }
                 Ok(Err(error)) => {

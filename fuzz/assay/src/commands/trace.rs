@@ -82,6 +82,8 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
                     seen.extend(observations?);
                     if args.format.format == Format::Json || *python + 1 == pythons {
                         print(&mut out, args.format.format, source, &seen)?;
+                        // A line is wanted when it is known, not when a buffer is full.
+                        out.flush()?;
                         seen.clear();
                     }
                     return Ok(());

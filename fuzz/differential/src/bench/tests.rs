@@ -1,5 +1,7 @@
 use assay_oracle::{Effect, EffectKind, TouchKind};
 use assay_pickle::{Argument, Opcode, Program};
+use assay_subjects::Judged;
+use proptest::prelude::*;
 
 use super::*;
 use crate::machine::{self, Kind};
@@ -179,4 +181,62 @@ fn what_does_not_show_again_is_no_finding() {
     let checked = bench.check(b"cos\nsystem\n.", Hunt::All).unwrap();
     let found = &checked.discrepancies[0];
     assert!(bench.trace(b"N.", &checked, found, Budget::default()).unwrap().is_none());
+}
+
+/// What changes nothing about a cause.
+fn dress() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, u8)> {
+    let noise = prop_oneof![
+        Just(b"N0".to_vec()),
+        Just(b"K\x070".to_vec()),
+        Just(b"(K\x01K\x02t0".to_vec()),
+        Just(b"]q\x20(K\x01e0".to_vec()),
+        Just(b"}r\x40\x00\x00\x000".to_vec()),
+        Just(b"I42\n0".to_vec()),
+        Just(b"cgood\nf\n0".to_vec()),
+    ];
+    let several =
+        || proptest::collection::vec(noise.clone(), 0..4).prop_map(|pieces| pieces.concat());
+    (several(), several(), 0u8..4)
+}
+
+/// The payload in one of its encodings, called.
+fn encoded(how: u8) -> &'static [u8] {
+    match how {
+        0 => b"cos\nsystem\n(S'id'\ntR",
+        1 => b"\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R",
+        2 => b"X\x02\x00\x00\x00osp5\n0Vsystem\nr\x09\x00\x00\x000g5\nh\x09\x93\x8c\x02id\x85R",
+        _ => b"cos\nsystem\nq\x070h\x07(X\x02\x00\x00\x00idtR",
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn noise_encodings_and_memo_numbers_change_no_bucket(
+        (before, after, how) in dress(),
+        by in prop_oneof![Just(JudgeBy::Policy), Just(JudgeBy::Effects)],
+    ) {
+        let payload = encoded(how);
+        let inst: &[u8] = b"(S'id'\nios\nsystem\n";
+        let flaws: [(fn(&[u8]) -> bool, &[u8], Vec<u8>); 3] = [
+            (skips_inst, b"(S'id'\nios\nsystem\n.", [&before, inst, &after, b"."].concat()),
+            (
+                stops_at_the_first,
+                b"N.cos\nsystem\n(S'id'\ntR.",
+                [b"K\x05.", &*before, payload, &after, b"."].concat(),
+            ),
+            (
+                takes_faults_for_safe,
+                b"cos\nsystem\n(S'id'\ntR",
+                [&before, payload, &after, b"\xff"].concat(),
+            ),
+        ];
+        for (flaw, plain, dressed) in flaws {
+            // A flaw that minds names passes over none in the noise.
+            let dressed: Vec<u8> = if flaw(&dressed) { dressed } else { plain.to_vec() };
+            let ids = buckets(flaw, by, &["3.11.7"], &[plain, &dressed]);
+            prop_assert_eq!(&ids[0], &ids[1]);
+        }
+    }
 }

@@ -10,8 +10,13 @@ use super::search::Search;
 pub fn simplify(search: &mut Search<'_>) {
     let mut at = 0;
     while at < search.best().codes.len() && !search.spent() {
+        let candidates = simpler(&search.best().codes[at]);
+        if candidates.is_empty() {
+            at += 1;
+            continue;
+        }
         let program = search.best().clone();
-        let better = simpler(&program.codes[at]).into_iter().any(|code| {
+        let better = candidates.into_iter().any(|code| {
             let mut codes = program.codes.clone();
             codes[at] = code;
             search.offer(Program { codes, tail: program.tail.clone() })
@@ -37,6 +42,7 @@ fn simpler(code: &Code) -> Vec<Code> {
         put(Opcode::None, Argument::None);
         put(Opcode::EmptyTuple, Argument::None);
         put(Opcode::BinInt1, Argument::UInt(0));
+        put(Opcode::EmptyList, Argument::None);
     }
     for shorter in view_text(&view.argument).map(shorter).unwrap_or_default() {
         put(view.opcode, with_text(&view.argument, shorter));

@@ -2,6 +2,7 @@
 
 use assay_pickle::{Argument, Code, Opcode, Program, Writer};
 
+use super::runs::end_of_run;
 use super::search::Search;
 
 /// Drops whole pickles of a stream, and what can't be read behind them.
@@ -72,7 +73,10 @@ pub fn drop_ranges(search: &mut Search<'_>) {
             let dropped =
                 search.offer(plain) || renumbered.is_some_and(|candidate| search.offer(candidate));
             if !dropped {
-                start += width;
+                // Any other part of one repetition would leave the same program.
+                let codes = &search.best().codes;
+                let repeated = end_of_run(codes, start);
+                start = if repeated >= end { repeated } else { start + width };
             }
             if search.spent() {
                 return;
@@ -86,9 +90,15 @@ pub fn drop_ranges(search: &mut Search<'_>) {
     }
 }
 
+/// Beyond this size single bytes are not tried: there would be too many of them.
+const POLISHED: usize = 4096;
+
 /// Drops ranges of bytes, then single bytes.
 pub fn drop_bytes(search: &mut Search<'_>) {
     let mut width = (search.best().to_bytes().len() / 2).max(1);
+    if width > POLISHED / 2 {
+        return;
+    }
     loop {
         let before = search.accepted();
         let mut start = 0;

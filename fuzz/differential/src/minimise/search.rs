@@ -123,7 +123,7 @@ impl<'p> Search<'p> {
 
 /// The program with every frame ending where picklers end it: at the next one, or at STOP.
 /// `None` if that changes nothing.
-fn with_frames_mended(program: &Program) -> Option<Program> {
+pub fn with_frames_mended(program: &Program) -> Option<Program> {
     let mut out = program.clone();
     let mut length = 0;
     for code in out.codes.iter_mut().rev() {

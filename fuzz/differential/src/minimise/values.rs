@@ -8,6 +8,10 @@ use crate::machine;
 /// A range of opcodes, its end left out.
 type Span = (usize, usize);
 
+/// Most values of one program that are tried, the largest: those nested by the hundred thousand
+/// would take a try each, and repetitions are shortened elsewhere.
+const MOST: usize = 256;
+
 /// Replaces the opcodes that build a value by nothing, by one that pushes a constant, or by
 /// those of one of its parts; larger ones first, until none can be.
 pub fn replace(search: &mut Search<'_>) {
@@ -36,6 +40,7 @@ fn once(search: &mut Search<'_>) -> bool {
     }
     spans.retain(|((start, end), _)| end - start > 1);
     spans.sort_by_key(|&((start, end), _)| (usize::MAX - (end - start), start));
+    spans.truncate(MOST);
     for ((start, end), parts) in spans {
         let with = |new: &[Code]| {
             let mut codes = program.codes[..start].to_vec();
