@@ -4,7 +4,7 @@
 //! What `check`, `minimize` and a campaign do with a single pickle is done here, so that all
 //! three come to the same bucket.
 
-use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run};
+use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run, TouchKind};
 use assay_pickle::Program;
 use assay_subjects::{JudgeBy, Judgement, Subject};
 
@@ -263,7 +263,10 @@ impl Bench<'_> {
         if !self.holds(pickle, &shows)? {
             return Ok(None);
         }
-        shows.must_ask = class == Class::Unsound && self.witness.asks(shows.loads[0], pickle)?;
+        // Persistent ids ask for no global.
+        shows.must_ask = class == Class::Unsound
+            && shows.mechanism != Some(Mechanism::Direct(TouchKind::Persistent))
+            && self.witness.asks(shows.loads[0], pickle)?;
         let budget = shows.affordable(budget, pickle);
         let hints = self.hints(pickle, discrepancy, &shows);
         let mut interesting = |candidate: &[u8]| {
@@ -308,12 +311,10 @@ impl Bench<'_> {
         };
         match discrepancy.class {
             Class::NoWitness => hints.stand_ins = MISSING,
-            Class::Unsound => {
-                if !matches!(shows.mechanism, Some(Mechanism::InTurn(_))) {
-                    hints.stand_ins = FELT;
-                    hints.call = self.by == JudgeBy::Effects;
-                    hints.own = own(pickle, discrepancy, hints.call);
-                }
+            Class::Unsound if !matches!(shows.mechanism, Some(Mechanism::InTurn(_))) => {
+                hints.stand_ins = FELT;
+                hints.call = self.by == JudgeBy::Effects;
+                hints.own = own(pickle, discrepancy, hints.call);
             }
             _ => {}
         }

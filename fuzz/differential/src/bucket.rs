@@ -115,7 +115,6 @@ pub fn features(
             Some(root) => vec!["contract".into(), root.clone()],
             None => {
                 let mut out = touch(&program, &run, found);
-                out.extend(named(&program, &run, found, stand_ins));
                 if probes.contains(&Probe::Unreadable) {
                     out.push("unreadable".into());
                 } else {
@@ -126,6 +125,16 @@ pub fn features(
                 out.extend(opcodes(&program, |index| {
                     expected.contains(&index) || long && builds_data(program.codes[index].opcode())
                 }));
+                let name = named(&program, &run, found, stand_ins);
+                if let [plain] = out.as_mut_slice() {
+                    // Where nothing else is peculiar, the name is.
+                    if name.is_some() && plain == PLAIN {
+                        "named".clone_into(plain);
+                    }
+                    out.extend(name);
+                } else if let Some(first) = out.first_mut().filter(|first| *first == PLAIN) {
+                    "global".clone_into(first);
+                }
                 out
             }
         },
@@ -143,6 +152,9 @@ pub fn features(
     out.extend(peculiar(mode));
     out
 }
+
+/// GLOBAL and REDUCE, and nothing else of note.
+const PLAIN: &str = "plain-global";
 
 /// What is repeated so often that the C stack does not bear it.
 fn deep(program: &Program) -> Vec<String> {
@@ -241,7 +253,7 @@ fn touch(program: &Program, run: &Run, discrepancy: &Discrepancy) -> Vec<String>
         out.push(lower(family(step.opcode)));
     }
     if out == ["global"] {
-        out[0] = "plain-global".into();
+        out[0] = PLAIN.into();
     }
     out
 }

@@ -71,8 +71,11 @@ fn load(python: &str, run: Run, pickle: &[u8]) -> Observation {
     seen
 }
 
+/// Says which pickles a scanner lets pass.
+type Flaw = fn(&[u8]) -> bool;
+
 /// A scanner that flags every global, but for one flaw.
-struct Flawed(fn(&[u8]) -> bool);
+struct Flawed(Flaw);
 
 impl Subject for Flawed {
     fn judge(&mut self, pickle: &[u8]) -> Judgement {
@@ -219,7 +222,7 @@ proptest! {
     ) {
         let payload = encoded(how);
         let inst: &[u8] = b"(S'id'\nios\nsystem\n";
-        let flaws: [(fn(&[u8]) -> bool, &[u8], Vec<u8>); 3] = [
+        let flaws: [(Flaw, &[u8], Vec<u8>); 3] = [
             (skips_inst, b"(S'id'\nios\nsystem\n.", [&before, inst, &after, b"."].concat()),
             (
                 stops_at_the_first,
