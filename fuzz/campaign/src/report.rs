@@ -140,6 +140,7 @@ pub fn summary(merged: &Merged) -> Summary {
         executed: tally.executed(),
         executed_deny: tally.executed_deny,
         executed_full: tally.executed_full,
+        executed_full_alone: tally.executed_full_alone,
         execs_per_second: tally.executed() as f64 / seconds.max(1e-3),
         loaded: tally.loaded,
         touched_denied: tally.touched_denied,

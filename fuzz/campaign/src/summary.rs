@@ -38,6 +38,10 @@ pub struct Summary {
     pub executed_deny: u64,
     /// Loads in the full tier.
     pub executed_full: u64,
+    /// Of these, in a process that loaded nothing else; the others shared one, as a filter whose
+    /// hits are loaded again alone.
+    #[serde(default)]
+    pub executed_full_alone: u64,
     /// Loads per second.
     pub execs_per_second: f64,
     /// Loads that returned an object.
@@ -106,7 +110,7 @@ impl Summary {
             None => "NOT found".to_owned(),
         };
         let mut out = format!(
-            "{} pickles generated and judged, {} loads ({} deny, {} full) in {:.0} s: {:.0}/s\n\
+            "{} pickles generated and judged, {} loads ({} deny, {} full of which {} alone) in {:.0} s: {:.0}/s\n\
              found: {found}\n\
              planted hole ({}): {control}\n\
              coverage: {} opcodes of 68, {} transitions; seed {}\n",
@@ -114,6 +118,7 @@ impl Summary {
             self.executed,
             self.executed_deny,
             self.executed_full,
+            self.executed_full_alone,
             self.seconds,
             self.execs_per_second,
             self.control.planted,

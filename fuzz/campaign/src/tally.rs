@@ -18,6 +18,9 @@ pub struct Tally {
     pub executed_deny: u64,
     /// Loads in the full tier.
     pub executed_full: u64,
+    /// Of these, in a process that loaded nothing else. The others are filtered: only what shows
+    /// nothing is left at that, hits are loaded again.
+    pub executed_full_alone: u64,
     /// Loads, of either tier, that returned an object.
     pub loaded: u64,
     /// Loads that asked for something on the deny list.
@@ -41,6 +44,7 @@ impl Tally {
         self.analyzed += other.analyzed;
         self.executed_deny += other.executed_deny;
         self.executed_full += other.executed_full;
+        self.executed_full_alone += other.executed_full_alone;
         self.loaded += other.loaded;
         self.touched_denied += other.touched_denied;
         self.safe_with_call += other.safe_with_call;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use assay_differential::{Load, Witness};
-use assay_oracle::{DenyObservation, Observation, Oracle, OracleConfig, Outcome, Run};
+use assay_oracle::{DenyObservation, Filtered, Observation, Oracle, OracleConfig, Outcome, Run};
 
 use crate::config::CampaignConfig;
 
@@ -37,6 +37,17 @@ impl Tiers {
         batch: &[&[u8]],
     ) -> assay_oracle::Result<Vec<DenyObservation>> {
         self.filter.deny(load.python, load.run, batch)
+    }
+
+    /// Loads pickles for real, several to a process, and again alone those that `hit` picks by
+    /// index and observation.
+    pub fn sift(
+        &mut self,
+        load: Load,
+        pickles: &[&[u8]],
+        hit: impl FnMut(usize, &Observation) -> bool,
+    ) -> assay_oracle::Result<Vec<Filtered>> {
+        self.full.sift(load.python, load.run, pickles, hit)
     }
 }
 

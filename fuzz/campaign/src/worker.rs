@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use assay_differential::{Class, Discrepancy, Permissions, Witness, compare, rough_key};
-use assay_oracle::{DenyObservation, Outcome, TouchKind, Touched};
+use assay_differential::{Class, Discrepancy, Permissions, compare, rough_key};
+use assay_oracle::{DenyObservation, Filtered, Observation, Outcome, TouchKind, Touched};
 use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
 
 use crate::config::CampaignConfig;
@@ -372,7 +372,8 @@ impl<'s, 'c> Worker<'s, 'c> {
         suspicious
     }
 
-    /// Loads the chosen ones for real and compares.
+    /// Loads the chosen ones for real and compares: several to a process first, and again alone
+    /// what then speaks against an analyser.
     fn execute(
         &mut self,
         batch: &Batch,
@@ -386,10 +387,27 @@ impl<'s, 'c> Worker<'s, 'c> {
         let load = self.turns.full(batch.number);
         let refs: Vec<&[u8]> =
             chosen.iter().map(|&pickle| batch.pickles[pickle].as_slice()).collect();
-        let seen = self.oracle.load(load.python, load.run, &refs)?;
-        done.tally.executed_full += seen.len() as u64;
         let policy = &self.shared.config.policy;
-        for (&pickle, observation) in chosen.iter().zip(&seen) {
+        let tested = &self.tested;
+        let refutes = |at: usize, pickle: usize, observation: &Observation| {
+            let judgement = &batch.judgements[at][pickle];
+            let by = if batch.control { JudgeBy::Policy } else { tested[at].by };
+            let mut found = compare(judgement, by, policy, std::slice::from_ref(observation));
+            found.retain(|discrepancy| discrepancy.class != Class::AnalyzerCrash);
+            found
+        };
+        let mut hits = 0;
+        let sifted = self.oracle.sift(load, &refs, |index, observation| {
+            let analyzers = 0..batch.judgements.len();
+            let mut analyzers =
+                analyzers.filter(|&at| !refutes(at, chosen[index], observation).is_empty());
+            let hit = analyzers.next().is_some();
+            hits += u64::from(hit);
+            hit
+        })?;
+        done.tally.executed_full += sifted.len() as u64 + hits;
+        for (&pickle, Filtered { observation, alone }) in chosen.iter().zip(&sifted) {
+            done.tally.executed_full_alone += u64::from(*alone);
             done.tally.loaded += u64::from(observation.outcome == Outcome::Loaded);
             done.tally.touched_denied += u64::from(
                 observation
@@ -402,12 +420,7 @@ impl<'s, 'c> Worker<'s, 'c> {
                 if !batch.control {
                     done.tally.safe_with_call_executed_full += u64::from(safe_with_call(judgement));
                 }
-                let by = if batch.control { JudgeBy::Policy } else { self.tested[at].by };
-                let found = compare(judgement, by, policy, std::slice::from_ref(observation));
-                for discrepancy in found {
-                    if discrepancy.class == Class::AnalyzerCrash {
-                        continue;
-                    }
+                for discrepancy in refutes(at, pickle, observation) {
                     let key = rough_key(&batch.pickles[pickle], &discrepancy);
                     out.push(Refuted { analyzer: at, pickle, key });
                 }
