@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Engine;
+use crate::{Engine, Mode};
 
 /// How a load ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,6 +100,9 @@ pub struct Observation {
     pub python: String,
     /// The engine.
     pub engine: Engine,
+    /// With which options it loaded.
+    #[serde(default)]
+    pub mode: Mode,
     /// How the load ended.
     pub outcome: Outcome,
     /// The exception's class and message, `EOFError: Ran out of input`.

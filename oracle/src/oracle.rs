@@ -133,11 +133,11 @@ impl Oracle {
                 Outcome::Timeout => Outcome::Timeout,
                 _ => Outcome::Sandbox,
             };
-            let (engine, why) = (run.engine, &loss.reason);
-            let observation = records::full_without_record(&version, engine, outcome, why);
+            let why = &loss.reason;
+            let observation = records::full_without_record(&version, run, outcome, why);
             Filtered { observation, alone: true }
         };
-        let parse = |bytes: &[u8]| records::full(bytes, &version, run.engine);
+        let parse = |bytes: &[u8]| records::full(bytes, &version, run);
         self.drive(python, Tier::Full, run, pickles, group, patience, parse, lost)
     }
 
@@ -250,7 +250,7 @@ impl Oracle {
         self.python(python)?;
         let most = if tier == Tier::Deny { RECYCLE_DENY_AFTER } else { RECYCLE_ZYGOTE_AFTER };
         if let Some(worker) = self.slot(python, tier) {
-            let (fit, worn) = (worker.fit(), worker.worn(most));
+            let (fit, worn) = (worker.fit(), worker.spent || worker.worn(most));
             if worn || !fit {
                 *self.slot(python, tier) = None;
                 *if fit { &mut self.restarts.worn } else { &mut self.restarts.died } += 1;

@@ -38,6 +38,9 @@ pub const GO: u8 = b'g';
 pub const FORK: u8 = b'f';
 /// Control: the worker is ready, or has done the batch.
 pub const OK: u8 = b'k';
+/// Control: the worker has done as much of the batch as it should, and is to be replaced: the
+/// last pickle changed what later ones would meet.
+pub const SPENT: u8 = b's';
 /// Control: the worker cannot start; the reason is in the output region.
 pub const REFUSED: u8 = b'e';
 

@@ -199,6 +199,34 @@ mod tests {
         assert!(error.contains("cannot be started"), "{error}");
     }
 
+    /// Something that answers the probe as an interpreter of that version and build would.
+    fn impostor(name: &str, version: &str, build: &str, gil: &str) -> Result<Python> {
+        use std::os::unix::fs::PermissionsExt;
+        let exe = std::env::temp_dir().join(format!("assay-{}-{name}", std::process::id()));
+        let lines = ["cpython", version, build, gil, "", "/usr", "/usr", "/usr", "1", "/usr/lib"];
+        let script = format!("#!/bin/sh\nprintf '%s\\n' '{}'\n", lines.join("' '"));
+        std::fs::write(&exe, script).unwrap();
+        std::fs::set_permissions(&exe, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let answer = Python::probe(&exe);
+        std::fs::remove_file(&exe).unwrap();
+        answer
+    }
+
+    /// A newer version is taken, and serves if its worker passes the self-check; builds whose
+    /// structures differ are not.
+    #[test]
+    fn new_versions_are_taken_and_unusual_builds_refused() {
+        let newer = impostor("newer", "3.99.1", "release", "gil").unwrap();
+        assert_eq!(newer.number, (3, 99, 1));
+        for (name, build, gil) in [("d", "debug", "gil"), ("t", "release", "free-threaded")] {
+            let error = impostor(name, "3.13.0", build, gil).unwrap_err().to_string();
+            let found = if name == "d" { build } else { gil };
+            assert!(error.contains(&format!("this is a {found} build of 3.13.0")), "{error}");
+        }
+        let older = impostor("older", "3.8.18", "release", "gil").unwrap_err().to_string();
+        assert!(older.contains("expected CPython 3.9 or newer, found 3.8.18"), "{older}");
+    }
+
     #[test]
     fn versions_are_unique_and_the_default_is_first() {
         let found = discover();

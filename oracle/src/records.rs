@@ -3,8 +3,8 @@
 
 use crate::protocol::{self, Reader, outcome, tag};
 use crate::{
-    DenyObservation, Effect, EffectKind, Engine, Filtered, Observation, Outcome, Resolved,
-    TouchKind, Touched,
+    DenyObservation, Effect, EffectKind, Filtered, Observation, Outcome, Resolved, Run, TouchKind,
+    Touched,
 };
 
 /// The records of a batch, one after the other; ends early where one is cut off or longer than
@@ -46,9 +46,9 @@ pub(crate) fn deny_without_record(outcome: Outcome, why: Option<&str>) -> DenyOb
 }
 
 /// A record of the full tier: how the process ended, and the trace it left.
-pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Filtered {
+pub(crate) fn full(bytes: &[u8], python: &str, run: Run) -> Filtered {
     let why = "the record was garbled";
-    let mut observation = full_without_record(python, engine, Outcome::Sandbox, why);
+    let mut observation = full_without_record(python, run, Outcome::Sandbox, why);
     let mut alone = false;
     let parsed = parse_full(bytes, &mut observation, &mut alone);
     if parsed.is_none() {
@@ -60,13 +60,14 @@ pub(crate) fn full(bytes: &[u8], python: &str, engine: Engine) -> Filtered {
 /// For a pickle of which nothing came back.
 pub(crate) fn full_without_record(
     python: &str,
-    engine: Engine,
+    run: Run,
     outcome: Outcome,
     why: &str,
 ) -> Observation {
     Observation {
         python: python.to_owned(),
-        engine,
+        engine: run.engine,
+        mode: run.mode,
         outcome,
         exception: Some(why.to_owned()),
         touched: Vec::new(),
@@ -192,6 +193,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Engine;
     use crate::protocol::{put_bytes, put_optional, put_u32};
 
     fn record(log: &[u8]) -> Vec<u8> {
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn a_process_that_left_no_account_ended_itself() {
         let Filtered { observation: seen, alone } =
-            full(&record(&touch_record()), "3.11.7", Engine::CLoads);
+            full(&record(&touch_record()), "3.11.7", Engine::CLoads.into());
         assert!(alone);
         assert_eq!(seen.outcome, Outcome::Raised);
         assert_eq!(seen.exception.as_deref(), Some("exit status 3"));
@@ -233,12 +235,12 @@ mod tests {
     fn no_prefix_and_no_garbage_upsets_the_parser() {
         let whole = record(&touch_record());
         for len in 0..whole.len() {
-            let seen = full(&whole[..len], "3.11.7", Engine::CLoads).observation;
+            let seen = full(&whole[..len], "3.11.7", Engine::CLoads.into()).observation;
             assert!(!seen.complete, "{len}: {seen:?}");
             deny(&whole[..len]);
         }
         for byte in 0..=u8::MAX {
-            full(&record(&[byte; 40]), "3.11.7", Engine::CLoads);
+            full(&record(&[byte; 40]), "3.11.7", Engine::CLoads.into());
             deny(&[byte; 40]);
         }
     }
@@ -259,7 +261,7 @@ mod tests {
             let end = (at + junk.len()).min(bytes.len());
             bytes.splice(at..end, junk);
             bytes.truncate(cut);
-            let seen = full(&bytes, "3.11.7", Engine::CLoads).observation;
+            let seen = full(&bytes, "3.11.7", Engine::CLoads.into()).observation;
             prop_assert!(seen.touched.len() + seen.effects.len() <= bytes.len());
             prop_assert!(seen.stderr.len() <= 3 * bytes.len());
             deny(&bytes);

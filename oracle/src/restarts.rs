@@ -8,7 +8,8 @@ use crate::Outcome;
 /// How often workers were replaced, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restarts {
-    /// After as many pickles as one worker is to load, or when its memory had grown.
+    /// After as many pickles as one worker is to load, when its memory had grown, or when a
+    /// pickle had changed what the next would meet.
     pub worn: u64,
     /// Found dead between two requests.
     pub died: u64,

@@ -83,6 +83,8 @@ pub(crate) struct Worker {
     baseline: Option<u64>,
     /// How many pickles it may be given before its memory is looked at again.
     look_at: u64,
+    /// Whether it asked to be replaced.
+    pub(crate) spent: bool,
 }
 
 impl Worker {
@@ -121,8 +123,15 @@ impl Worker {
             exe: python.exe.clone(),
             reason: format!("cannot be started: {e}"),
         })?;
-        let mut worker =
-            Self { process, control, shared, served: 0, baseline: None, look_at: LOOK_EVERY };
+        let mut worker = Self {
+            process,
+            control,
+            shared,
+            served: 0,
+            baseline: None,
+            look_at: LOOK_EVERY,
+            spent: false,
+        };
         worker.wait_ready(&python.exe)?;
         Ok(worker)
     }
@@ -240,6 +249,10 @@ impl Worker {
             if self.readable((patience / 8).max(Duration::from_millis(1)))? {
                 return Ok(match self.answer() {
                     Some(protocol::OK) => None,
+                    Some(protocol::SPENT) => {
+                        self.spent = true;
+                        None
+                    }
                     Some(other) => {
                         self.process.end(Duration::ZERO);
                         let reason = format!("the worker answered {other:#04x}");

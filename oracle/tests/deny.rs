@@ -171,6 +171,33 @@ fn what_the_sandbox_denies_is_denied_here_too() {
     assert!(!canary.exists(), "the sandbox let os.system through");
 }
 
+/// BUILD can change a class or function without a call. Whoever is loaded next must not meet it.
+#[test]
+fn what_one_pickle_changes_is_not_there_for_the_next() {
+    let mut config = OracleConfig::new(pythons());
+    config.allow = allow(&[
+        ("fractions", "Fraction"),
+        ("fractions", "Fraction.marker"),
+        ("colorsys", "rgb_to_hsv"),
+    ]);
+    let mut oracle = Oracle::new(config).unwrap();
+    let asks = b"\x80\x04\x8c\x09fractions\x8c\x0fFraction.marker\x93.".as_slice();
+    let marks = b"\x80\x04cfractions\nFraction\nN}\x8c\x06markerK\x01s\x86b.".as_slice();
+    let calls = b"\x80\x04ccolorsys\nrgb_to_hsv\n)R.".as_slice();
+    let fills = b"\x80\x04ccolorsys\nrgb_to_hsv\nN}\x8c\x0c__defaults__K\x01K\x02K\x03\x87s\x86b.";
+    let batch: [&[u8]; 8] = [asks, marks, asks, calls, fills, calls, marks, asks];
+    use Outcome::{Loaded, Raised};
+    let expected = [Raised, Loaded, Raised, Raised, Loaded, Raised, Loaded, Raised];
+    for python in 0..oracle.pythons().len() {
+        for engine in [Engine::CLoads, Engine::CFile, Engine::Py] {
+            let seen = oracle.deny(python, engine.into(), &batch).unwrap();
+            let outcomes: Vec<_> = seen.iter().map(|o| o.outcome).collect();
+            let version = &oracle.pythons()[python].version;
+            assert_eq!(outcomes, expected, "{version} {}: {seen:?}", engine.name());
+        }
+    }
+}
+
 #[test]
 fn too_many_globals_are_said_to_be_too_many() {
     let mut oracle = oracle(&[], Refused::StandIn);

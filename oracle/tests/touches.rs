@@ -176,11 +176,44 @@ fn effects_are_told_apart() {
     }
 }
 
+/// A module from anywhere but the interpreter's own directories is code of the pickle's choice;
+/// what its import does besides is the import system's doing.
+#[test]
+fn a_module_from_elsewhere_is_code() {
+    let mut oracle = oracle_for(pythons());
+    let loader = [
+        g("importlib.machinery", "SourceFileLoader"),
+        b"(".to_vec(),
+        s("assay_canary"),
+        s("/dev/null"),
+        b"tR".to_vec(),
+    ]
+    .concat();
+    let by_loader =
+        pickle(&[&g("operator", "methodcaller"), &s("load_module"), b"\x85R", &loader, b"\x85R"]);
+    let by_path = pickle(&[&g("tmside", "side")]);
+    for python in 0..oracle.pythons().len() {
+        for engine in [Engine::CLoads, Engine::Py] {
+            for (bytes, detail) in [(&by_loader, "/dev/null"), (&by_path, "tmside.py")] {
+                let seen = oracle.full(python, engine.into(), bytes).unwrap();
+                let version = &oracle.pythons()[python].version;
+                let code = effects(&seen).iter().any(|effect| {
+                    effect.kind == EffectKind::Code
+                        && effect.detail.starts_with("module ")
+                        && effect.detail.ends_with(detail)
+                });
+                assert!(code, "{version} {}: {seen:#?}", engine.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn importing_a_module_of_the_interpreter_is_no_effect() {
     let mut oracle = oracle_for(pythons());
     for python in 0..oracle.pythons().len() {
-        for module in ["decimal", "datetime", "fractions", "json.decoder", "email.message"] {
+        for module in ["uuid", "decimal", "datetime", "fractions", "json.decoder", "email.message"]
+        {
             let bytes = pickle(&[&g(module, "__name__")]);
             let seen = oracle.full(python, Engine::CLoads.into(), &bytes).unwrap();
             let version = &oracle.pythons()[python].version;
@@ -191,6 +224,10 @@ fn importing_a_module_of_the_interpreter_is_no_effect() {
                 .filter(|t| !matches!(t.kind, TouchKind::Resolve | TouchKind::Import))
                 .collect();
             assert_eq!(strange, [] as [&Touched; 0], "{version} {module}");
+            // It is in the record all the same, apart from what the pickle does.
+            assert!(
+                seen.effects.iter().any(|e| e.kind == EffectKind::Import && e.detail == module)
+            );
             let import = format!("import {module}");
             assert!(shown(&seen).contains(&import), "{version} {module} {seen:?}");
         }

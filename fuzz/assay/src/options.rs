@@ -201,6 +201,12 @@ pub struct LoadArgs {
     /// Do not map Python 2 names to Python 3's
     #[arg(long)]
     no_fix_imports: bool,
+    /// Give out-of-band buffers: as many as are asked for
+    #[arg(long)]
+    buffers: bool,
+    /// Have the unpickler resolve persistent ids, each to itself
+    #[arg(long)]
+    persistent_load: bool,
     /// Address space of a process that loads
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "512MiB")]
     memory: u64,
@@ -263,7 +269,12 @@ impl LoadArgs {
             EncodingChoice::Latin1 => Encoding::Latin1,
             EncodingChoice::Bytes => Encoding::Bytes,
         };
-        Mode { encoding, fix_imports: !self.no_fix_imports, ..Mode::default() }
+        Mode {
+            encoding,
+            fix_imports: !self.no_fix_imports,
+            buffers: self.buffers,
+            persistent_load: self.persistent_load,
+        }
     }
 
     /// The engines, each once, in the order of reports.

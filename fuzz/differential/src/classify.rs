@@ -5,7 +5,7 @@
 //! address in a text. All of it is named here and nowhere else; comparing sees only what this
 //! module lets through. It must not look at judgements.
 
-use assay_oracle::{Effect, EffectKind, Engine, Observation, Outcome, TouchKind, Touched};
+use assay_oracle::{Effect, EffectKind, Observation, Outcome};
 
 /// How a load ended, as far as it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,27 +72,6 @@ pub fn counts(effect: &Effect) -> bool {
 /// environment are left to the policy's names.
 pub fn harms(effect: &Effect) -> bool {
     counts(effect) && !matches!(effect.kind, EffectKind::FileRead | EffectKind::Env)
-}
-
-/// What the pure Python unpickler calls itself to read lines, in every pickle alike.
-const READING: [&str; 3] = ["_io.BytesIO.read", "_io.BytesIO.readline", "builtins.bytes.decode"];
-
-/// Modules of exceptions that unpicklers raise of their own accord.
-const RAISING: [&str; 3] = ["_pickle", "pickle", "builtins"];
-
-/// Whether the touch is the unpickler's own work rather than the pickle's: reading a line,
-/// making the exception that it raises. A pickle cannot bring these about itself without first
-/// asking for a type of the same name.
-pub fn is_machinery(engine: Engine, touched: &Touched) -> bool {
-    if !matches!(touched.kind, TouchKind::Call | TouchKind::Method) || touched.by.is_some() {
-        return false;
-    }
-    let raises = touched.name.rsplit_once('.').is_some_and(|(module, name)| {
-        RAISING.contains(&module) && (name.ends_with("Error") || name == "StopIteration")
-    });
-    // C reads UTF-8 with this handler of errors, which has no module.
-    let decodes = touched.name == "?.surrogatepass";
-    raises || decodes || engine == Engine::Py && READING.contains(&touched.name.as_str())
 }
 
 /// A value's description without addresses (`at 0x7f…`). `dis` makes no value, whatever is

@@ -170,7 +170,7 @@ fn touches(seen: &Observation) -> Option<BTreeSet<(u8, String)>> {
     Some(
         seen.touched
             .iter()
-            .filter(|touched| touched.by.is_none() && !classify::is_machinery(seen.engine, touched))
+            .filter(|touched| touched.by.is_none())
             .filter(|touched| {
                 matches!(touched.kind, TouchKind::Resolve | TouchKind::Call | TouchKind::Persistent)
             })

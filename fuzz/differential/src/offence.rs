@@ -51,9 +51,6 @@ pub fn against_policy(seen: &Observation, allowed: &dyn Permissions) -> Vec<Offe
             tainted[i] = true;
             continue;
         }
-        if classify::is_machinery(seen.engine, touched) {
-            continue;
-        }
         let fine = match parent {
             None => direct(touched, allowed),
             Some(_) => in_turn(seen, i, allowed),
@@ -202,15 +199,6 @@ mod tests {
         use TouchKind::Call;
         assert_eq!(offences(vec![touch(Call, "good.T.__new__", None)]), [] as [&str; 0]);
         assert_eq!(offences(vec![touch(Call, "bad.T.__new__", None)]), ["bad.T.__new__"]);
-    }
-
-    #[test]
-    fn the_unpicklers_own_reading_is_no_offence() {
-        let mut seen = observation("3.11.7", Engine::Py, Outcome::Loaded);
-        seen.touched = vec![touch(TouchKind::Call, "_io.BytesIO.readline", None)];
-        assert_eq!(against_policy(&seen, &Good), []);
-        seen.engine = Engine::CLoads;
-        assert_eq!(against_policy(&seen, &Good).len(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Hand-made observations and policies for the tests of this crate.
 
-use assay_oracle::{Effect, EffectKind, Engine, Observation, Outcome, TouchKind, Touched};
+use assay_oracle::{Effect, EffectKind, Engine, Mode, Observation, Outcome, TouchKind, Touched};
 
 use crate::Permissions;
 
@@ -9,6 +9,7 @@ pub fn observation(python: &str, engine: Engine, outcome: Outcome) -> Observatio
     Observation {
         python: python.into(),
         engine,
+        mode: Mode::default(),
         outcome,
         exception: None,
         touched: Vec::new(),

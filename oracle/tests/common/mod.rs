@@ -31,6 +31,15 @@ pub fn oracle_within(timeout: Duration, pythons: Vec<Python>) -> Oracle {
     Oracle::new(config).unwrap()
 }
 
+/// An oracle whose loads find these modules imported.
+pub fn oracle_preloaded(pythons: Vec<Python>, modules: &[&str]) -> Oracle {
+    let mut config = OracleConfig::new(pythons);
+    config.extra_path = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/modules")];
+    config.limits.timeout = Duration::from_secs(20);
+    config.preload = modules.iter().map(|module| (*module).to_owned()).collect();
+    Oracle::new(config).unwrap()
+}
+
 /// An oracle for the default interpreter.
 pub fn oracle() -> Oracle {
     oracle_for(vec![pythons().remove(0)])

@@ -51,7 +51,10 @@ unsafe fn note(trace: &mut Trace, event: &str, args: P) {
                     format!("{}.{}", module.unwrap_or_default(), name.unwrap_or_default()).into();
                 trace.touch(touch::RESOLVE, &asked, None, None);
             }
-            "sys.setprofile" | "sys.settrace" | "sys.addaudithook" => {
+            "sys.setprofile"
+            | "sys.settrace"
+            | "sys.addaudithook"
+            | "cpython.PyInterpreterState_New" => {
                 trace.log.incomplete(event);
                 detail(trace, effect::CODE, event, args);
             }

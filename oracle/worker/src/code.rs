@@ -13,6 +13,8 @@ pub struct Code {
     pub name: Rc<str>,
     pub short: Rc<str>,
     pub file: File,
+    /// The file, as the code object says.
+    pub path: Rc<str>,
     pub module_body: bool,
 }
 
@@ -52,6 +54,7 @@ impl Trace {
                 module_body: short == "<module>",
                 short: short.into(),
                 file: self.file(&file),
+                path: file.into(),
             }
         };
         drop(pause);

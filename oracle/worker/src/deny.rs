@@ -11,13 +11,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::engines::{Engines, Source};
-use crate::find_class::{self, Layout, Originals, Renames};
+use crate::find_class::{self, Originals, Renames};
 use crate::global::Global;
+use crate::layout::{self, Layout};
 use crate::protocol::{
     MAX_DENY_RECORD, Start, WireRun, outcome, put_bytes, put_optional, put_u32, unpack_run,
 };
-use crate::raw::{self, METH_FASTCALL, MethodDef, P};
+use crate::raw::{self, METH_FASTCALL, MethodDef, P, PtrHash};
+use crate::serve::Go;
 use crate::shared::Shared;
+use crate::taint::{self, Print};
 
 /// The object given for refused globals: a class that is its own instance. Whatever the
 /// unpickler does to it (call, `__new__`, `__setstate__`, append…) does nothing.
@@ -52,13 +55,17 @@ struct State {
     seen: HashSet<Vec<u8>>,
     complete: bool,
     persistent: u32,
+    /// Allowed objects as they were when first found, by address; all are kept alive.
+    prints: HashMap<usize, Print, PtrHash>,
+    /// Those that the pickle at hand was given.
+    given: Vec<usize>,
 }
 
 static STATE: Global<Option<State>> = Global::new(None);
 
 /// Everything that needs files to be read, before the process is confined.
 pub fn prepare(py: Python<'_>, start: &Start) -> PyResult<()> {
-    let layout = find_class::calibrate(py)?;
+    let layout = layout::calibrate(py)?;
     let stand_in = if start.stand_in {
         let names = pyo3::types::PyDict::new(py);
         names.set_item("__name__", "assay")?;
@@ -84,6 +91,8 @@ pub fn prepare(py: Python<'_>, start: &Start) -> PyResult<()> {
         seen: HashSet::new(),
         complete: true,
         persistent: 0,
+        prints: HashMap::default(),
+        given: Vec::new(),
     };
     // SAFETY: nothing else borrows yet.
     unsafe { *STATE.get() = Some(state) };
@@ -110,17 +119,22 @@ pub fn engines(py: Python<'_>) -> PyResult<Engines<'_>> {
     Engines::new(py, &function)
 }
 
-/// Answers one batch.
-pub fn batch(py: Python<'_>, engines: &Engines<'_>, shared: &mut Shared) {
+/// Answers one batch, or as much of it as comes before a pickle that changes what the others
+/// would be given.
+pub fn batch(py: Python<'_>, engines: &Engines<'_>, shared: &mut Shared) -> Go {
     let run = unpack_run(shared.header().run.load(std::sync::atomic::Ordering::Relaxed));
     let mut record = Vec::with_capacity(256);
     for place in shared.batch() {
         let data = PyBytes::new(py, &shared.input()[place]);
         one(py, engines, run, &data, &mut record);
         if !shared.push(&record) {
-            return;
+            return Go::On;
+        }
+        if is_spoiled(data.as_bytes()) {
+            return Go::Away;
         }
     }
+    Go::On
 }
 
 fn one<'py>(
@@ -137,6 +151,7 @@ fn one<'py>(
         state.seen.clear();
         state.complete = true;
         state.persistent = 0;
+        state.given.clear();
     }
     let result =
         engines.prepare(run, data, Source::Memory).and_then(|prepared| prepared.go(py)).map(drop);
@@ -206,6 +221,7 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
         }
         let dotted = proto >= 4;
         if let Some(object) = state.found.get(&(dotted, key.clone())) {
+            state.given.push(object.as_ptr() as usize);
             return object.clone_ref(py).into_ptr();
         }
         let original = if in_c { &state.originals.c } else { &state.originals.py };
@@ -220,9 +236,28 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
         if !found.is_null()
             && let Some(state) = STATE.get()
         {
+            let print = taint::print(found);
+            state.prints.entry(found as usize).or_insert(print);
+            state.given.push(found as usize);
             state.found.insert((dotted, key), Bound::from_borrowed_ptr(py, found).unbind());
         }
         found
+    }
+}
+
+/// Whether the pickle changed a class or function that it was given, as BUILD can without a call.
+/// What allowed callables do to objects of their own is theirs.
+fn is_spoiled(pickle: &[u8]) -> bool {
+    // SAFETY: the load is over; the objects are kept alive.
+    unsafe {
+        let state = STATE.get().as_ref().expect("prepared before the first batch");
+        // Without BUILD there is no way.
+        !state.given.is_empty()
+            && pickle.contains(&b'b')
+            && state.given.iter().any(|&at| {
+                let now = taint::print(at as P);
+                state.prints.get(&at).is_some_and(|before| *before != now)
+            })
     }
 }
 

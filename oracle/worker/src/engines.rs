@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 use crate::protocol::WireRun;
+use crate::{position, raw};
 
 /// Index in the host's `Engine::ALL`.
 pub mod index {
@@ -187,15 +188,21 @@ impl<'py> Prepared<'py> {
     pub fn go(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Call { function, args, kwargs } => function.call(args, kwargs.as_ref()),
-            Self::Unpickler { unpickler, .. } => unpickler.call_method0("load"),
+            Self::Unpickler { unpickler, .. } => {
+                position::begins(unpickler.as_ptr());
+                unpickler.call_method0("load")
+            }
             Self::Reuse { unpickler, file, len } => {
+                position::begins(unpickler.as_ptr());
                 until_end(py, file, *len, || unpickler.call_method0("load"))
             }
             Self::Stream { file, make, options, again, len } => {
                 // `_pickle.load` gives the value, the persistent subclass an unpickler.
                 let once = || -> PyResult<Bound<'py, PyAny>> {
+                    position::begins(raw::null());
                     let made = make.call((file,), options.as_ref())?;
                     if make.is_instance_of::<PyType>() {
+                        position::begins(made.as_ptr());
                         made.call_method0("load")
                     } else {
                         Ok(made)

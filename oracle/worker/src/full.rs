@@ -15,10 +15,11 @@ use crate::find_class::{self, Originals, Renames};
 use crate::global::Global;
 use crate::hook::PendingError;
 use crate::log::Log;
+use crate::machinery::Own;
 use crate::protocol::{Start, WireRun, outcome, touch};
 use crate::raw::{self, METH_FASTCALL, MethodDef, P};
 use crate::trace::{Caller, Pause, Trace, listen, listening, trace};
-use crate::{audit, hook, new_hook, profile, taint, value};
+use crate::{audit, hook, layout, profile, taint, value};
 
 /// Room for the description of the value: enough to tell values apart, little enough to store.
 const MAX_RESULT: usize = 8 << 10;
@@ -33,12 +34,6 @@ struct Lookup {
 
 static LOOKUP: Global<Option<Lookup>> = Global::new(None);
 
-/// A class with a `__new__` in Python, which shows the slot that all such classes share.
-const SLOT_NEW: &std::ffi::CStr = c"
-class SlotNew:
-    def __new__(cls): return object.__new__(cls)
-";
-
 /// Hooks the interpreter, for good. Tracing stays off.
 pub fn prepare(py: Python<'_>, start: &Start, log: Log) -> PyResult<()> {
     // Any application has it, and few pickles should be charged with importing it.
@@ -48,7 +43,7 @@ pub fn prepare(py: Python<'_>, start: &Start, log: Log) -> PyResult<()> {
     for encoding in ["ascii", "latin1", "utf-8", "raw-unicode-escape", "unicode-escape"] {
         lookup.call1((encoding,))?;
     }
-    let layout = find_class::calibrate(py)?;
+    let layout = layout::calibrate(py)?;
     let lookup = Lookup {
         renames: Renames::load(py)?,
         originals: find_class::replace(py, find_class)?,
@@ -57,13 +52,8 @@ pub fn prepare(py: Python<'_>, start: &Start, log: Log) -> PyResult<()> {
     // SAFETY: nothing else borrows yet.
     unsafe { *LOOKUP.get() = Some(lookup) };
     let trusted = start.trusted.iter().map(|dir| format!("{}/", dir.trim_end_matches('/')));
-    crate::trace::set_up(log, layout, trusted.collect());
+    crate::trace::set_up(log, layout, Own::find(py)?, trusted.collect());
     taint::set_up(start);
-    let names = pyo3::types::PyDict::new(py);
-    names.set_item("__name__", "assay")?;
-    py.run(SLOT_NEW, Some(&names), None)?;
-    let slot_new = names.get_item("SlotNew")?.expect("just defined");
-    new_hook::leave(&[py.import("builtins")?.getattr("object")?.as_ptr(), slot_new.as_ptr()]);
     hook::install(py)?;
     audit::install()
 }
@@ -234,9 +224,9 @@ fn own_files(trace: &mut Trace, prepared: &Prepared<'_>) {
         | Prepared::Reuse { file, .. }
         | Prepared::Stream { file, .. } => file,
     };
-    trace.own = vec![file.as_ptr()];
+    trace.own_files = vec![file.as_ptr()];
     if let Ok(raw) = file.getattr("raw") {
-        trace.own.push(raw.as_ptr());
+        trace.own_files.push(raw.as_ptr());
     }
 }
 
@@ -273,7 +263,7 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
         let saved = trace.save();
         let error = PendingError::take();
         if let (Some(module), Some(name)) = (raw::text(*args), raw::text(*args.add(1))) {
-            if in_c && trace.caller == Caller::Unpickler && trace.unpickler.is_null() {
+            if in_c && trace.caller == Caller::Unpickler && trace.py_unpickler.is_null() {
                 trace.unpickler = slf;
             }
             let pause = Pause::begin();
@@ -294,6 +284,13 @@ unsafe extern "C" fn find_class(slf: P, args: *const P, count: isize) -> P {
         if let Some(trace) = crate::trace::trace() {
             trace.restore(saved);
             trace.skip = false;
+            if trace.is_direct() {
+                trace.found = found;
+                if matches!(trace.opcode_of_py(), Some(b'i')) {
+                    trace.asked[0] = found;
+                    profile::note_quiet(trace);
+                }
+            }
         }
         if !found.is_null() {
             hook::ensure_object(found);

@@ -8,7 +8,7 @@
 //!
 //! Types are changed for good: only in the zygote and its children, never in the host.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -16,7 +16,8 @@ use pyo3::prelude::*;
 use crate::global::Global;
 use crate::new_hook;
 use crate::raw::{self, P, PtrHash, field, offset, set_field};
-use crate::trace::listening;
+use crate::slot_hook;
+use crate::trace::{Pause, listening};
 
 /// The type of `tp_call` and `tp_new`.
 pub type Ternary = unsafe extern "C" fn(P, P, P) -> P;
@@ -24,12 +25,35 @@ pub type Ternary = unsafe extern "C" fn(P, P, P) -> P;
 /// The original `tp_call` of each type.
 static ORIGINALS: Global<Option<HashMap<usize, Ternary, PtrHash>>> = Global::new(None);
 
-/// Hooks every type there is. Types made later inherit the trampoline, or are met as the type
+/// The types that were met.
+static KNOWN: Global<Option<HashSet<usize, PtrHash>>> = Global::new(None);
+
+/// Classes with each of the hooked methods in Python, which show the slots that all such classes
+/// share.
+const IN_PYTHON: &std::ffi::CStr = c"
+class InPython:
+    def __new__(cls): return object.__new__(cls)
+    def __hash__(self): return 0
+    def __eq__(self, other): return False
+    def __setattr__(self, name, value): pass
+    def __setitem__(self, key, value): pass
+";
+
+/// Hooks every type there is. Types made later inherit the trampolines, or are met as the type
 /// of something returned.
 pub fn install(py: Python<'_>) -> PyResult<()> {
+    let names = pyo3::types::PyDict::new(py);
+    names.set_item("__name__", "assay")?;
+    py.run(IN_PYTHON, Some(&names), None)?;
+    let in_python = names.get_item("InPython")?.expect("just defined");
     let types = all_types(py)?;
     // SAFETY: the GIL is held; nothing is hooked yet.
-    unsafe { *ORIGINALS.get() = Some(HashMap::default()) };
+    unsafe {
+        *ORIGINALS.get() = Some(HashMap::default());
+        *KNOWN.get() = Some(HashSet::default());
+        slot_hook::leave(in_python.as_ptr(), &types);
+        new_hook::begin(py.import("builtins")?.getattr("object")?.as_ptr(), in_python.as_ptr());
+    }
     let mut wrappers = Vec::new();
     for class in &types {
         let Ok(dict) = class.getattr("__dict__") else { continue };
@@ -48,10 +72,6 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
         // SAFETY: a wrapper descriptor of `__call__`, which calls what it wraps as a `tp_call`.
         unsafe { set_field(wrapper.into_ptr(), offset::DESCR_WRAPPED, trampoline as Ternary) };
     }
-    for class in &types {
-        // SAFETY: a live type.
-        unsafe { new_hook::ensure(class.as_ptr()) };
-    }
     Ok(())
 }
 
@@ -59,7 +79,7 @@ fn all_types(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
     let builtins = py.import("builtins")?;
     let subclasses = builtins.getattr("type")?.getattr("__subclasses__")?;
     let mut todo = vec![builtins.getattr("object")?];
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut all = Vec::new();
     while let Some(class) = todo.pop() {
         if !seen.insert(class.as_ptr() as usize) {
@@ -73,12 +93,32 @@ fn all_types(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
     Ok(all)
 }
 
-/// Hooks a type unless it is hooked.
+/// Hooks a type unless it is known.
 ///
 /// # Safety
 /// `class` is a live type; the GIL is held.
 pub unsafe fn ensure(class: P) {
-    // SAFETY: the caller's promise; the map is borrowed for one operation at a time.
+    // SAFETY: the caller's promise; the set is borrowed for one operation at a time.
+    unsafe {
+        if !KNOWN.get().as_mut().is_some_and(|known| known.insert(class as usize)) {
+            return;
+        }
+        // It is known by its address, which it must keep.
+        ffi::Py_IncRef(class);
+        let error = PendingError::take();
+        let pause = Pause::begin();
+        hook_call(class);
+        let whole = new_hook::ensure(class) & slot_hook::ensure(class);
+        drop(pause);
+        error.restore();
+        if !whole && let Some(trace) = crate::trace::trace() {
+            trace.log.incomplete("there are more kinds of types than can be hooked");
+        }
+    }
+}
+
+unsafe fn hook_call(class: P) {
+    // SAFETY: as `ensure`; the map is borrowed for one operation at a time.
     unsafe {
         let call: usize = field(class, offset::TYPE_CALL);
         // From 3.12 on the profile function is itself called as an object. Undoing what it does
@@ -90,11 +130,6 @@ pub unsafe fn ensure(class: P) {
             return;
         }
         let Some(originals) = ORIGINALS.get() else { return };
-        if originals.contains_key(&(class as usize)) {
-            return;
-        }
-        // The map goes by address, so the type must keep its own.
-        ffi::Py_IncRef(class);
         originals.insert(class as usize, std::mem::transmute::<usize, Ternary>(call));
         set_field(class, offset::TYPE_CALL, trampoline as Ternary);
         let flags: u64 = field(class, offset::TYPE_FLAGS);
@@ -112,7 +147,6 @@ pub unsafe fn ensure_object(object: P) {
         ensure(ffi::Py_TYPE(object).cast());
         if ffi::PyType_Check(object) != 0 {
             ensure(object);
-            new_hook::ensure(object);
         }
     }
 }
@@ -145,7 +179,7 @@ unsafe extern "C" fn trampoline(callable: P, args: P, kwargs: P) -> P {
         };
         let saved = trace.save();
         let error = PendingError::take();
-        trace.call(callable, args, kwargs);
+        trace.call(callable, args, kwargs, false);
         error.restore();
         let result = original(callable, args, kwargs);
         if let Some(trace) = crate::trace::trace() {

@@ -11,6 +11,7 @@ mod audit;
 #[allow(dead_code, reason = "half of it is the host's")]
 #[path = "../../src/bounds.rs"]
 mod bounds;
+mod build;
 mod code;
 mod confine;
 mod deny;
@@ -20,6 +21,7 @@ mod find_class;
 mod full;
 mod global;
 mod hook;
+mod layout;
 mod log;
 mod machinery;
 mod names;
@@ -35,8 +37,10 @@ mod record;
 mod self_check;
 mod serve;
 mod shared;
+mod slot_hook;
 mod taint;
 mod trace;
+mod trampolines;
 mod value;
 mod zygote;
 

@@ -1,63 +1,101 @@
 //! Trampolines for `tp_new`, one for each distinct original, so that comparisons between slots
-//! keep their meaning. `object`'s own and that of classes with a `__new__` in Python stay: the
-//! former does nothing, the latter's frame is seen.
+//! keep their meaning. That of classes with a `__new__` in Python stays: its frame is seen.
 
 use std::collections::HashMap;
+
+use pyo3::ffi;
 
 use crate::global::Global;
 use crate::hook::{PendingError, Ternary};
 use crate::protocol::touch;
 use crate::raw::{P, PtrHash, field, offset, set_field};
-use crate::trace::{Caller, Op, Pause, listening};
+use crate::trace::{Caller, Op, Pause, Trace, listening};
+use crate::trampolines::{Table, at, block, row};
+use crate::value;
 
-/// How many distinct originals there is room for: a bare interpreter has about 100, numpy and
+/// Blocks of 256 trampolines: a bare interpreter has about 100 distinct originals, numpy and
 /// scipy add 200.
-const ROOM: usize = 1024;
+const BLOCKS: usize = 4;
 
-static ORIGINALS: Global<[Option<Ternary>; ROOM]> = Global::new([None; ROOM]);
-static INDEX: Global<Option<HashMap<usize, usize, PtrHash>>> = Global::new(None);
+static TRAMPOLINES: Table<Ternary, BLOCKS> = [
+    block!(trampoline, 0),
+    block!(trampoline, 256),
+    block!(trampoline, 512),
+    block!(trampoline, 768),
+];
 
-/// Says which originals to leave alone.
-pub fn leave(originals: &[P]) {
-    // SAFETY: types; the GIL is held.
+/// The number of the trampoline for `object`'s own.
+const OBJECT: usize = 0;
+
+/// The originals by number, and what stands in the place of each: itself for those that stay,
+/// trampolines among them.
+#[derive(Default)]
+struct Functions {
+    originals: Vec<Ternary>,
+    hook: HashMap<usize, usize, PtrHash>,
+}
+
+static FUNCTIONS: Global<Option<Functions>> = Global::new(None);
+
+/// Begins with `object`'s own; says that the one of `in_python` stays.
+///
+/// # Safety
+/// Both are types, the GIL is held, and nothing was hooked yet.
+pub unsafe fn begin(object: P, in_python: P) {
+    // SAFETY: the caller's promise.
     unsafe {
-        let index = INDEX.get().get_or_insert_with(HashMap::default);
-        for &class in originals {
-            index.insert(field(class, offset::TYPE_NEW), usize::MAX);
-        }
-        index.insert(0, usize::MAX);
+        let functions = FUNCTIONS.get().insert(Functions::default());
+        let slot: usize = field(in_python, offset::TYPE_NEW);
+        functions.hook.insert(slot, slot);
+        functions.hook.insert(0, 0);
+        ensure(object);
     }
 }
 
-/// Hooks a type's `tp_new` unless it is hooked.
+/// Hooks a type's `tp_new` unless it is hooked. False if there was no trampoline left.
 ///
 /// # Safety
 /// `class` is a live type; the GIL is held.
-pub unsafe fn ensure(class: P) {
+pub unsafe fn ensure(class: P) -> bool {
     // SAFETY: the caller's promise; the tables are borrowed for this function only.
     unsafe {
         let now: usize = field(class, offset::TYPE_NEW);
-        if TRAMPOLINES.iter().flatten().flatten().any(|&hook| hook as usize == now) {
-            return;
+        let functions = FUNCTIONS.get().get_or_insert_with(Functions::default);
+        if let Some(&hook) = functions.hook.get(&now) {
+            if hook != now {
+                set_field(class, offset::TYPE_NEW, hook);
+            }
+            return true;
         }
-        let index = INDEX.get().get_or_insert_with(HashMap::default);
-        let next = index.values().filter(|&&at| at != usize::MAX).count();
-        let at = *index.entry(now).or_insert(next);
-        if at >= ROOM {
-            return;
-        }
-        ORIGINALS.get()[at] = Some(std::mem::transmute::<usize, Ternary>(now));
-        set_field(class, offset::TYPE_NEW, TRAMPOLINES[at / 256][at / 16 % 16][at % 16]);
+        let Some(hook) = at(&TRAMPOLINES, functions.originals.len()) else { return false };
+        functions.originals.push(std::mem::transmute::<usize, Ternary>(now));
+        functions.hook.insert(now, hook as usize);
+        functions.hook.insert(hook as usize, hook as usize);
+        set_field(class, offset::TYPE_NEW, hook);
+        true
     }
 }
 
 unsafe extern "C" fn trampoline<const N: usize>(class: P, args: P, kwargs: P) -> P {
     // SAFETY: CPython calls this in place of the original, with what the original expects.
+    unsafe { make(N, class, args, kwargs) }
+}
+
+/// Makes an instance by the original of that number, recorded.
+#[inline(never)]
+unsafe fn make(number: usize, class: P, args: P, kwargs: P) -> P {
+    // SAFETY: the caller's promise; a trampoline is put in place after its original is noted.
     unsafe {
-        let Some(original) = ORIGINALS.get()[N] else { std::process::abort() };
-        let Some(trace) = listening().filter(|trace| relevant(trace.caller)) else {
-            return original(class, args, kwargs);
+        let original = FUNCTIONS.get().as_ref().map(|functions| functions.originals[number]);
+        let Some(original) = original else { std::process::abort() };
+        let go = || {
+            if number == OBJECT {
+                make_plain(original, class, args, kwargs)
+            } else {
+                original(class, args, kwargs)
+            }
         };
+        let Some(trace) = listening().filter(|trace| relevant(trace, number)) else { return go() };
         let saved = trace.save();
         let error = PendingError::take();
         let pause = Pause::begin();
@@ -65,13 +103,15 @@ unsafe extern "C" fn trampoline<const N: usize>(class: P, args: P, kwargs: P) ->
         drop(pause);
         if trace.is_fleeting(class, &name) {
             error.restore();
-            return original(class, args, kwargs);
+            return go();
         }
-        let direct = matches!(trace.caller, Caller::Unpickler | Caller::Machinery(_));
-        let at = if direct { trace.opcode() } else { None };
-        trace.enter(touch::CALL, &name, at.map(|(at, _)| at), None);
+        let pause = Pause::begin();
+        let shown = value::arguments(&mut trace.names, args, kwargs, 240);
+        drop(pause);
+        let at = if trace.is_direct() { trace.opcode() } else { None };
+        trace.enter(touch::CALL, &name, at.map(|(at, _)| at), Some(&shown));
         error.restore();
-        let result = original(class, args, kwargs);
+        let result = go();
         if let Some(trace) = crate::trace::trace() {
             trace.restore(saved);
         }
@@ -79,56 +119,33 @@ unsafe extern "C" fn trampoline<const N: usize>(class: P, args: P, kwargs: P) ->
     }
 }
 
-fn relevant(caller: Caller) -> bool {
-    matches!(caller, Caller::Unpickler | Caller::Payload | Caller::Machinery(Op::New))
+/// `object`'s own refuses arguments by looking whether the class has another: it has ours.
+unsafe fn make_plain(original: Ternary, class: P, args: P, kwargs: P) -> P {
+    // SAFETY: the caller's promise; `object.__new__` runs no code of the class's.
+    unsafe {
+        let hook: Ternary = TRAMPOLINES[0][0][OBJECT];
+        let given =
+            ffi::PyTuple_Size(args) > 0 || !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0;
+        if !given || field::<usize>(class, offset::TYPE_NEW) != hook as usize {
+            return original(class, args, kwargs);
+        }
+        set_field(class, offset::TYPE_NEW, original);
+        let result = original(class, args, kwargs);
+        set_field(class, offset::TYPE_NEW, hook);
+        result
+    }
 }
 
-type Row = [Ternary; 16];
-
-macro_rules! row {
-    ($b:expr) => {
-        [
-            trampoline::<{ $b }>,
-            trampoline::<{ $b + 1 }>,
-            trampoline::<{ $b + 2 }>,
-            trampoline::<{ $b + 3 }>,
-            trampoline::<{ $b + 4 }>,
-            trampoline::<{ $b + 5 }>,
-            trampoline::<{ $b + 6 }>,
-            trampoline::<{ $b + 7 }>,
-            trampoline::<{ $b + 8 }>,
-            trampoline::<{ $b + 9 }>,
-            trampoline::<{ $b + 10 }>,
-            trampoline::<{ $b + 11 }>,
-            trampoline::<{ $b + 12 }>,
-            trampoline::<{ $b + 13 }>,
-            trampoline::<{ $b + 14 }>,
-            trampoline::<{ $b + 15 }>,
-        ]
-    };
+/// Whether making an instance is to be recorded here. That of a plain class does nothing, and
+/// what is made in turn was called by its name: only the unpickler calls the slot alone, itself
+/// or through a `__new__` that belongs to `object`.
+fn relevant(trace: &Trace, number: usize) -> bool {
+    match trace.caller {
+        Caller::Unpickler | Caller::Machinery(Op::New | Op::Instantiate) => true,
+        Caller::Payload if number == OBJECT => {
+            trace.current_name().is_some_and(|name| **name == *"builtins.object")
+        }
+        Caller::Payload => true,
+        _ => false,
+    }
 }
-
-macro_rules! block {
-    ($b:expr) => {
-        [
-            row!($b),
-            row!($b + 16),
-            row!($b + 32),
-            row!($b + 48),
-            row!($b + 64),
-            row!($b + 80),
-            row!($b + 96),
-            row!($b + 112),
-            row!($b + 128),
-            row!($b + 144),
-            row!($b + 160),
-            row!($b + 176),
-            row!($b + 192),
-            row!($b + 208),
-            row!($b + 224),
-            row!($b + 240),
-        ]
-    };
-}
-
-static TRAMPOLINES: [[Row; 16]; ROOM / 256] = [block!(0), block!(256), block!(512), block!(768)];

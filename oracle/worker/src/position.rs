@@ -1,27 +1,60 @@
 //! Where the unpickler stands in the pickle: the offset of the opcode at work.
 //!
-//! The C unpickler reads a pickle in memory with an index of its own, found by calibration. Of
-//! one that reads a file only its buffer is known, so it has no offsets. The pure Python one is
-//! asked when a handler begins.
+//! The C unpickler has an index into what it has read, found by calibration. If that is not the
+//! whole pickle but what a file gave it last, the file's position and the index of what was only
+//! looked at ahead tell where it begins. The pure Python unpickler is asked when a handler begins.
 
 use pyo3::ffi;
 
-use crate::raw::{P, field};
-use crate::trace::{Pause, Trace};
+use crate::py_engine;
+use crate::raw::{self, P, field, offset};
+use crate::trace::{Pause, Trace, trace};
+
+/// Says that a load begins, by this unpickler if it is known already.
+pub fn begins(unpickler: P) {
+    // SAFETY: the GIL is held, and the worker itself is at work. The deny tier has no trace.
+    if let Some(trace) = unsafe { trace() }
+        && trace.py_unpickler.is_null()
+    {
+        trace.unpickler = unpickler;
+        trace.found = std::ptr::null_mut();
+    }
+}
 
 impl Trace {
-    /// Where the C unpickler stands: the start of the opcode at work if it has one byte, and
-    /// that byte.
+    /// How many bytes the C unpickler has read.
+    fn position(&self) -> Option<usize> {
+        if self.unpickler.is_null() {
+            return None;
+        }
+        // SAFETY: the unpickler is alive for as long as its load runs; another load begins by
+        // forgetting it.
+        unsafe {
+            let read: isize = field(self.unpickler, self.layout.position);
+            if self.in_memory {
+                return usize::try_from(read).ok();
+            }
+            let file = self.own_files.first().copied()?;
+            let pause = Pause::begin();
+            let tell = py_engine::tell(file);
+            drop(pause);
+            let ahead: isize = field(self.unpickler, self.layout.prefetched);
+            usize::try_from(tell? as isize - ahead + read).ok()
+        }
+    }
+
+    /// The opcode whose handler is at work in the pure Python unpickler.
+    pub fn opcode_of_py(&self) -> Option<u8> {
+        self.data.get(self.py_offset? as usize).copied()
+    }
+
+    /// Where the unpickler stands: the start of the opcode at work if it has one byte, and that
+    /// byte.
     pub fn opcode(&self) -> Option<(u64, u8)> {
         if let Some(offset) = self.py_offset {
             return Some((offset, *self.data.get(offset as usize)?));
         }
-        if self.unpickler.is_null() || !self.in_memory {
-            return None;
-        }
-        // SAFETY: the unpickler is alive for as long as its load runs, which ends the trace.
-        let position: isize = unsafe { field(self.unpickler, self.layout.position) };
-        let at = usize::try_from(position).ok()?.checked_sub(1)?;
+        let at = self.position()?.checked_sub(1)?;
         match self.text_opcode {
             // INST: the class was asked for at this very position.
             Some((position, start)) if position == at => Some((start as u64, self.data[start])),
@@ -51,28 +84,88 @@ impl Trace {
         })
     }
 
+    /// The item that many places below the top of the C unpickler's stack, borrowed.
+    pub fn c_stack(&self, below: isize) -> P {
+        // SAFETY: the unpickler is alive, and its stack's fields are where calibration found them.
+        unsafe {
+            let Some((items, len)) = self.c_items() else { return std::ptr::null_mut() };
+            if below < len { *items.offset(len - 1 - below) } else { std::ptr::null_mut() }
+        }
+    }
+
+    /// What was taken off the C unpickler's stack last. It is being called, and its place is not
+    /// used again until that returns.
+    pub fn c_stack_popped(&self) -> P {
+        // SAFETY: as above; the stack never gives room back.
+        unsafe {
+            let Some((items, len)) = self.c_items() else { return std::ptr::null_mut() };
+            *items.offset(len)
+        }
+    }
+
+    unsafe fn c_items(&self) -> Option<(*const P, isize)> {
+        if self.unpickler.is_null() {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let stack: P = field(self.unpickler, self.layout.stack);
+            let len: isize = field(stack, offset::SIZE);
+            Some((field(stack, offset::STACK_ITEMS), len))
+        }
+    }
+
     /// The item that many places below the top of the pure Python unpickler's stack, borrowed.
-    pub fn stack_item(&mut self, below: isize) -> P {
+    pub fn stack_item(&self, below: isize) -> P {
         let pause = Pause::begin();
-        // SAFETY: the unpickler is alive while it loads; its `stack` is a plain attribute. The
-        // list keeps its items alive.
+        // SAFETY: the unpickler is alive while it loads.
+        let item = unsafe { item(self.py_unpickler, c"stack", below) };
+        drop(pause);
+        item
+    }
+
+    /// The first item above the last mark of the pure Python unpickler, borrowed.
+    pub fn first_item(&self) -> P {
+        let pause = Pause::begin();
+        // SAFETY: the unpickler is alive while it loads.
+        let item = unsafe { item(self.py_unpickler, c"stack", -1) };
+        drop(pause);
+        item
+    }
+
+    /// The item below the last mark of the pure Python unpickler, borrowed.
+    pub fn item_below_mark(&self) -> P {
+        let pause = Pause::begin();
+        // SAFETY: the unpickler is alive while it loads; its lists keep their items alive.
         let item = unsafe {
-            let stack = ffi::PyObject_GetAttrString(self.py_unpickler, c"stack".as_ptr());
-            if stack.is_null() {
-                ffi::PyErr_Clear();
-                std::ptr::null_mut()
-            } else {
-                let len =
-                    if ffi::PyList_CheckExact(stack) != 0 { ffi::PyList_Size(stack) } else { 0 };
-                ffi::Py_DecRef(stack);
-                if below < len {
-                    ffi::PyList_GetItem(stack, len - 1 - below)
-                } else {
-                    std::ptr::null_mut()
-                }
-            }
+            let list = item(self.py_unpickler, c"metastack", 0);
+            if list.is_null() { list } else { of_list(list, 0) }
         };
         drop(pause);
         item
+    }
+}
+
+/// An item of a list among the unpickler's plain attributes, counted from its end; -1 stands for
+/// the first.
+unsafe fn item(unpickler: P, name: &std::ffi::CStr, below: isize) -> P {
+    // SAFETY: a live object; the list keeps its items alive, and the unpickler the list.
+    unsafe {
+        let list = ffi::PyObject_GetAttrString(unpickler, name.as_ptr());
+        if list.is_null() {
+            ffi::PyErr_Clear();
+            return list;
+        }
+        ffi::Py_DecRef(list);
+        of_list(list, below)
+    }
+}
+
+unsafe fn of_list(list: P, below: isize) -> P {
+    // SAFETY: a live object, which is checked to be a list.
+    unsafe {
+        let len = if ffi::PyList_CheckExact(list) != 0 { ffi::PyList_Size(list) } else { 0 };
+        let index = if below < 0 { 0 } else { len - 1 - below };
+        if (0..len).contains(&index) { ffi::PyList_GetItem(list, index) } else { raw::null() }
     }
 }

@@ -1,17 +1,9 @@
-//! What the pure Python unpickler tells about itself that the C one does not: where it reads,
-//! and which attributes BUILD sets.
-
-use std::rc::Rc;
+//! Where the pure Python unpickler reads: it keeps no count, but its file does.
 
 use pyo3::ffi;
 
-use crate::names::type_name;
-use crate::protocol::touch;
-use crate::raw::{self, P};
+use crate::raw::P;
 use crate::trace::{Pause, Trace};
-
-/// Most attributes noted for one BUILD.
-const MAX_ATTRIBUTES: usize = 64;
 
 /// The start of the opcode whose handler begins: the handler has read nothing but the opcode's
 /// byte. Within a frame the file is already at the frame's end.
@@ -22,7 +14,7 @@ pub fn opcode_offset(trace: &mut Trace) -> Option<u64> {
     let offset = unsafe {
         let unframer = Owned::attribute(trace.py_unpickler, c"_unframer");
         let frame = Owned::attribute(unframer.0, c"current_frame");
-        let file = trace.own.first().copied().unwrap_or(std::ptr::null_mut());
+        let file = trace.own_files.first().copied().unwrap_or(std::ptr::null_mut());
         let end = tell(file);
         if frame.0.is_null() || frame.0 == ffi::Py_None() {
             end.map(|end| end - 1)
@@ -42,7 +34,11 @@ pub fn opcode_offset(trace: &mut Trace) -> Option<u64> {
     offset.and_then(|offset| u64::try_from(offset).ok())
 }
 
-unsafe fn tell(file: P) -> Option<i64> {
+/// Where a file stands.
+///
+/// # Safety
+/// A live file object or null; the GIL is held, no exception is set, tracing is paused.
+pub unsafe fn tell(file: P) -> Option<i64> {
     if file.is_null() {
         return None;
     }
@@ -54,66 +50,6 @@ unsafe fn tell(file: P) -> Option<i64> {
             return None;
         }
         Some(ffi::PyLong_AsLongLong(position.0))
-    }
-}
-
-/// Records what BUILD is about to set, for objects without a `__setstate__`.
-pub fn note_build(trace: &mut Trace) {
-    let (state, object) = (trace.stack_item(0), trace.stack_item(1));
-    if state.is_null() || object.is_null() {
-        return;
-    }
-    let at = trace.opcode().map(|(at, _)| at);
-    // SAFETY: both lie on the unpickler's stack, so they are alive; only exact dictionaries and
-    // tuples are opened.
-    unsafe {
-        let class = ffi::Py_TYPE(object);
-        if has_setstate(class) {
-            return;
-        }
-        let name = if ffi::PyType_Check(object) != 0 {
-            type_name(object.cast())
-        } else {
-            type_name(class)
-        };
-        let mut parts = vec![state];
-        if ffi::PyTuple_CheckExact(state) != 0 && ffi::PyTuple_Size(state) == 2 {
-            parts = vec![ffi::PyTuple_GetItem(state, 0), ffi::PyTuple_GetItem(state, 1)];
-        }
-        let mut left = MAX_ATTRIBUTES;
-        for part in parts {
-            if ffi::PyDict_CheckExact(part) == 0 {
-                continue;
-            }
-            let (mut next, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-            while left > 0 && ffi::PyDict_Next(part, &mut next, &mut key, &mut value) != 0 {
-                left -= 1;
-                let Some(attribute) = raw::text(key) else { continue };
-                let touched: Rc<str> = format!("{name}.{attribute}").into();
-                let pause = Pause::begin();
-                let shown = crate::value::describe(&mut trace.names, value, 120, 2);
-                drop(pause);
-                trace.touch(touch::SETATTR, &touched, at, Some(&shown));
-            }
-        }
-    }
-}
-
-/// Whether the type or one of its bases defines `__setstate__`.
-unsafe fn has_setstate(class: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: a live type; `type` itself looks the attribute up.
-    unsafe {
-        let mut class: P = class.cast();
-        while !class.is_null() {
-            let dict: P = raw::field(class, raw::offset::TYPE_DICT);
-            if !dict.is_null()
-                && !ffi::PyDict_GetItemString(dict, c"__setstate__".as_ptr()).is_null()
-            {
-                return true;
-            }
-            class = raw::field(class, raw::offset::TYPE_BASE);
-        }
-        false
     }
 }
 

@@ -1,5 +1,5 @@
 //! CPython beneath its stable ABI: a few functions it exports without promising them, and the
-//! few structures whose layout did not change from 3.9 on. [`crate::find_class::calibrate`] and
+//! few structures whose layout did not change from 3.9 on. [`crate::layout`] and
 //! the self-check prove at start that the assumptions hold.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -45,6 +45,7 @@ unsafe extern "C" {
     static mut PyCMethod_Type: ffi::PyTypeObject;
     static mut PyFunction_Type: ffi::PyTypeObject;
     static mut PyMethod_Type: ffi::PyTypeObject;
+    static mut PyStaticMethod_Type: ffi::PyTypeObject;
     static mut PyMethodDescr_Type: ffi::PyTypeObject;
     static mut PyWrapperDescr_Type: ffi::PyTypeObject;
     static mut PyClassMethodDescr_Type: ffi::PyTypeObject;
@@ -57,18 +58,33 @@ pub type AuditHook = unsafe extern "C" fn(*const c_char, P, *mut c_void) -> c_in
 
 /// Offsets of fields on 64-bit platforms, the same from 3.9 to 3.13. The self-check proves them.
 pub mod offset {
+    /// `ob_size` of what has a variable size.
+    pub const SIZE: usize = 16;
+    /// `data` of the C unpickler's stack, `Pdata`.
+    pub const STACK_ITEMS: usize = 24;
     pub const TYPE_NAME: usize = 24;
+    pub const TYPE_SEQUENCE: usize = 104;
+    pub const TYPE_MAPPING: usize = 112;
+    pub const TYPE_HASH: usize = 120;
     pub const TYPE_CALL: usize = 128;
     pub const TYPE_GETATTRO: usize = 144;
+    pub const TYPE_SETATTRO: usize = 152;
     pub const TYPE_FLAGS: usize = 168;
+    pub const TYPE_COMPARE: usize = 200;
     pub const TYPE_BASE: usize = 256;
     pub const TYPE_DICT: usize = 264;
     pub const TYPE_NEW: usize = 312;
+    pub const TYPE_MRO: usize = 344;
+    /// `mp_ass_subscript` of `PyMappingMethods`.
+    pub const MAPPING_SET: usize = 16;
+    /// `sq_ass_item` of `PySequenceMethods`.
+    pub const SEQUENCE_SET: usize = 40;
     pub const TYPE_VERSION: usize = 384;
     pub const CFUNCTION_DEF: usize = 16;
     pub const CFUNCTION_SELF: usize = 24;
     pub const CFUNCTION_MODULE: usize = 32;
     pub const METHOD_FUNCTION: usize = 16;
+    pub const STATIC_METHOD_FUNCTION: usize = 16;
     pub const METHOD_WRAPPER_DESCR: usize = 16;
     pub const DESCR_TYPE: usize = 16;
     pub const DESCR_NAME: usize = 24;
@@ -113,6 +129,43 @@ pub fn is_descriptor(class: *mut ffi::PyTypeObject) -> bool {
         || class == &raw mut PyClassMethodDescr_Type
 }
 
+/// Whether instances of the type are descriptors of methods with a `PyMethodDef`.
+pub fn is_method_descriptor(class: *mut ffi::PyTypeObject) -> bool {
+    class == &raw mut PyMethodDescr_Type || class == &raw mut PyClassMethodDescr_Type
+}
+
+/// No object.
+pub const fn null() -> P {
+    std::ptr::null_mut()
+}
+
+/// What a `staticmethod` stands for; anything else itself.
+///
+/// # Safety
+/// A live object or null.
+pub unsafe fn static_method(object: P) -> P {
+    // SAFETY: the caller's promise; the type is checked before the field is read.
+    unsafe {
+        if object.is_null() || ffi::Py_TYPE(object) != &raw mut PyStaticMethod_Type {
+            return object;
+        }
+        field(object, offset::STATIC_METHOD_FUNCTION)
+    }
+}
+
+/// Whether an object is exactly a list, set or dictionary.
+///
+/// # Safety
+/// A live object.
+pub unsafe fn is_plain_container(object: P) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ffi::PyList_CheckExact(object) != 0
+            || ffi::PyDict_CheckExact(object) != 0
+            || ffi::Py_TYPE(object) == &raw mut ffi::PySet_Type
+    }
+}
+
 /// Whether the type has this name.
 ///
 /// # Safety
@@ -122,17 +175,15 @@ pub unsafe fn type_is_named(class: *mut ffi::PyTypeObject, name: &str) -> bool {
     unsafe { CStr::from_ptr(field(class.cast(), offset::TYPE_NAME)).to_bytes() == name.as_bytes() }
 }
 
-/// A text attribute of a type, looked up by `type` itself whatever the metaclass.
-///
-/// # Safety
-/// `class` is a live type, the GIL is held, no exception is set.
-pub unsafe fn type_attribute(class: P, name: &CStr) -> Option<String> {
+/// An attribute of a type, a new reference or null, looked up by `type` itself whatever the
+/// metaclass.
+unsafe fn of_type(class: P, name: &CStr) -> P {
     // SAFETY: the caller's promise; references are released.
     unsafe {
         let name = ffi::PyUnicode_FromString(name.as_ptr());
         if name.is_null() {
             ffi::PyErr_Clear();
-            return None;
+            return name;
         }
         let getattro: unsafe extern "C" fn(P, P) -> P =
             field((&raw mut ffi::PyType_Type).cast(), offset::TYPE_GETATTRO);
@@ -140,11 +191,49 @@ pub unsafe fn type_attribute(class: P, name: &CStr) -> Option<String> {
         ffi::Py_DecRef(name);
         if value.is_null() {
             ffi::PyErr_Clear();
+        }
+        value
+    }
+}
+
+/// A text attribute of a type, looked up by `type` itself whatever the metaclass.
+///
+/// # Safety
+/// `class` is a live type, the GIL is held, no exception is set.
+pub unsafe fn type_attribute(class: P, name: &CStr) -> Option<String> {
+    // SAFETY: the caller's promise; the reference is released.
+    unsafe {
+        let value = of_type(class, name);
+        if value.is_null() {
             return None;
         }
         let out = text(value);
         ffi::Py_DecRef(value);
         out
+    }
+}
+
+/// What the classes in a type's order of resolution have under this name, borrowed; null if
+/// none has it. No code of theirs runs.
+///
+/// # Safety
+/// As [`type_attribute`].
+pub unsafe fn in_type(class: P, name: &CStr) -> P {
+    // SAFETY: the caller's promise; the order of resolution is a tuple of types.
+    unsafe {
+        let order: P = field(class, offset::TYPE_MRO);
+        if order.is_null() || ffi::PyTuple_Check(order) == 0 {
+            return std::ptr::null_mut();
+        }
+        for index in 0..ffi::PyTuple_Size(order) {
+            let dict = type_dict(ffi::PyTuple_GetItem(order, index));
+            let found =
+                if dict.is_null() { dict } else { ffi::PyDict_GetItemString(dict, name.as_ptr()) };
+            if !found.is_null() {
+                return found;
+            }
+        }
+        std::ptr::null_mut()
     }
 }
 
@@ -249,15 +338,19 @@ pub unsafe fn c_text(text: *const c_char) -> String {
 /// The dictionary behind a type's `__dict__`: a mapping proxy holds it right after its header.
 ///
 /// # Safety
-/// `class` is a type; the GIL is held.
+/// `class` is a type; the GIL is held, no exception is set.
 pub unsafe fn type_dict(class: P) -> P {
     // SAFETY: `__dict__` of a type is a mapping proxy, which the type keeps no longer than the
     // call needs; the dictionary itself belongs to the type.
     unsafe {
-        let proxy = ffi::PyObject_GetAttrString(class, c"__dict__".as_ptr());
+        let dict: P = field(class, offset::TYPE_DICT);
+        if !dict.is_null() {
+            return dict;
+        }
+        // From 3.12 on the interpreter keeps it for static types.
+        let proxy = of_type(class, c"__dict__");
         if proxy.is_null() {
-            ffi::PyErr_Clear();
-            return std::ptr::null_mut();
+            return proxy;
         }
         let dict: P = field(proxy, 16);
         ffi::Py_DecRef(proxy);

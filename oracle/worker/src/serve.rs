@@ -76,20 +76,34 @@ fn begin_full(
     let entered = confine::enter(start)?;
     let zygote = Zygote::new(start, resources, engines, &entered)?;
     self_check::run(py, &zygote)?;
-    answer(memory, control, |request, memory| match request {
-        protocol::FORK => zygote.fork_only(memory),
-        _ => zygote.batch(py, memory),
+    answer(memory, control, |request, memory| {
+        match request {
+            protocol::FORK => zygote.fork_only(memory),
+            _ => zygote.batch(py, memory),
+        }
+        Go::On
     });
     Ok(())
 }
 
+/// Whether a worker can take another batch.
+pub enum Go {
+    /// It can.
+    On,
+    /// It is to be replaced.
+    Away,
+}
+
 /// Says that the worker is ready, and answers batches until the host hangs up.
-fn answer(memory: &mut Shared, control: i32, mut batch: impl FnMut(u8, &mut Shared)) {
+fn answer(memory: &mut Shared, control: i32, mut batch: impl FnMut(u8, &mut Shared) -> Go) {
     send(control, protocol::OK);
     while let Some(request @ (protocol::GO | protocol::FORK)) = receive(control) {
         memory.clear();
-        batch(request, memory);
-        send(control, protocol::OK);
+        let answer = match batch(request, memory) {
+            Go::On => protocol::OK,
+            Go::Away => protocol::SPENT,
+        };
+        send(control, answer);
     }
 }
 

@@ -25,7 +25,7 @@ static RESOLVED: Global<Option<Vec<(P, Print)>>> = Global::new(None);
 
 /// What shows that an object was changed.
 #[derive(PartialEq)]
-enum Print {
+pub enum Print {
     /// Nothing can change it.
     Fixed,
     /// The version that CPython gives a class, anew when it changes.
@@ -80,7 +80,11 @@ fn has_changed() -> bool {
     }
 }
 
-unsafe fn print(object: P) -> Print {
+/// What an object looks like now.
+///
+/// # Safety
+/// `object` is live, the GIL is held, no exception is set.
+pub unsafe fn print(object: P) -> Print {
     // SAFETY: a live object, whose type is checked before its fields are read.
     unsafe {
         if ffi::PyType_Check(object) != 0 {

@@ -10,11 +10,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use pyo3::ffi;
 
-use crate::code::{Code, File};
+use crate::code::Code;
 use crate::effects;
-use crate::find_class::Layout;
 use crate::global::Global;
+use crate::layout::Layout;
 use crate::log::Log;
+use crate::machinery::{Own, is_new_wrapper};
 use crate::names::Names;
 use crate::protocol::{effect, touch};
 use crate::raw::{self, P, PtrHash};
@@ -27,6 +28,9 @@ pub const NONE: u32 = u32::MAX;
 const MAX_TOLD_APART: usize = 4096;
 /// Longest description of arguments.
 const MAX_ARGS: usize = 240;
+
+/// Functions that begin another interpreter.
+const NEW_INTERPRETER: [&str; 2] = ["_interpreters.create", "_xxsubinterpreters.create"];
 
 /// Who is the immediate caller of what is called next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +81,8 @@ pub struct Saved {
 pub struct Entry {
     pub saved: Saved,
     pub python: bool,
+    /// The C function called.
+    pub callable: P,
 }
 
 /// Everything a trace needs.
@@ -91,17 +97,23 @@ pub struct Trace {
     pub caller: Caller,
     pub codes: HashMap<usize, Code, PtrHash>,
     pub trusted: Vec<String>,
+    /// What the unpicklers use themselves.
+    pub own: Own,
     /// Objects of the worker whose methods the unpickler calls: the file it reads.
-    pub own: Vec<P>,
+    pub own_files: Vec<P>,
     /// The worker's functions: `persistent_load`.
     pub own_functions: Vec<P>,
-    /// The C unpickler at work on a pickle held in memory, once it has shown itself.
+    /// The C unpickler at work, once it has shown itself.
     pub unpickler: P,
+    /// What `find_class` found last for the unpickler itself.
+    pub found: P,
+    /// What the handler at work of the pure Python unpickler is to call.
+    pub asked: [P; 2],
     /// The pure Python unpickler at work.
     pub py_unpickler: P,
     /// The pickle.
     pub data: &'static [u8],
-    /// Whether positions in `data` can be read off the unpickler.
+    /// Whether the unpickler was given the pickle whole, rather than a file.
     pub in_memory: bool,
     /// Start of the opcode at work, for the pure Python engine.
     pub py_offset: Option<u64>,
@@ -164,7 +176,7 @@ pub unsafe fn trace() -> Option<&'static mut Trace> {
 }
 
 /// Sets the trace up, switched off.
-pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
+pub fn set_up(log: Log, layout: Layout, own: Own, trusted: Vec<String>) {
     let trace = Trace {
         skip: false,
         log,
@@ -175,10 +187,13 @@ pub fn set_up(log: Log, layout: Layout, trusted: Vec<String>) {
         caller: Caller::Harness,
         codes: HashMap::default(),
         trusted,
-        own: Vec::new(),
+        own,
+        own_files: Vec::new(),
         own_functions: Vec::new(),
-        unpickler: std::ptr::null_mut(),
-        py_unpickler: std::ptr::null_mut(),
+        unpickler: raw::null(),
+        found: raw::null(),
+        asked: [raw::null(); 2],
+        py_unpickler: raw::null(),
         data: &[],
         in_memory: false,
         py_offset: None,
@@ -198,9 +213,11 @@ impl Trace {
         self.stack.clear();
         self.current = NONE;
         self.caller = Caller::Harness;
-        self.own.clear();
-        self.unpickler = std::ptr::null_mut();
-        self.py_unpickler = std::ptr::null_mut();
+        self.own_files.clear();
+        self.unpickler = raw::null();
+        self.found = raw::null();
+        self.asked = [raw::null(); 2];
+        self.py_unpickler = raw::null();
         self.data = &[];
         self.in_memory = false;
         self.py_offset = None;
@@ -229,9 +246,9 @@ impl Trace {
     }
 
     /// Enters a frame or a C function called from a frame.
-    pub fn push(&mut self, python: bool) {
+    pub fn push(&mut self, python: bool, callable: P) {
         let saved = self.save();
-        self.stack.push(Entry { saved, python });
+        self.stack.push(Entry { saved, python, callable });
     }
 
     /// Leaves a frame, and whatever C calls in it did not say that they returned.
@@ -249,6 +266,11 @@ impl Trace {
                 return;
             }
         }
+    }
+
+    /// Whether an unpickler itself calls.
+    pub fn is_direct(&self) -> bool {
+        matches!(self.caller, Caller::Unpickler | Caller::Machinery(_))
     }
 
     /// Records a touch unless it was recorded already; its index either way. A call of what is
@@ -298,62 +320,65 @@ impl Trace {
         }
     }
 
-    /// Records the call of an object, by whoever calls now, and enters it. False if it is
-    /// nobody's business.
+    /// Records the call of an object, by whoever calls now, and enters it. `announced` says that
+    /// bytecode is about to call it, and the arguments are not known.
     ///
     /// # Safety
     /// `callable` is live, `args` and `kwargs` are null or a tuple and a dictionary, no
     /// exception is set, the GIL is held.
-    pub unsafe fn call(&mut self, callable: P, args: P, kwargs: P) -> bool {
+    pub unsafe fn call(&mut self, callable: P, args: P, kwargs: P, announced: bool) {
         if self.skip {
             self.skip = false;
-            return false;
-        }
-        match self.caller {
-            Caller::Harness => {
-                // Making an unpickler loads nothing yet.
-                // SAFETY: a live object.
-                if unsafe { ffi::PyType_Check(callable) } == 0 {
-                    self.caller = Caller::Unpickler;
-                }
-                return false;
-            }
-            Caller::Import | Caller::Body => return false,
-            _ => {}
+            return;
         }
         // SAFETY: the caller's promise.
         unsafe {
-            if self.is_own(callable, args) {
-                return false;
+            match self.caller {
+                Caller::Harness => {
+                    // Making an unpickler loads nothing yet.
+                    if ffi::PyType_Check(callable) == 0 {
+                        self.caller = Caller::Unpickler;
+                    }
+                    return;
+                }
+                Caller::Import | Caller::Body => return,
+                _ => {}
             }
             let class = ffi::Py_TYPE(callable);
-            // The function beneath is called next, and recorded with its frame.
-            if class == raw::method_type() {
-                return false;
+            // The function beneath a method is called next, and recorded with its frame.
+            if class == raw::method_type()
+                || self.is_own(callable, args)
+                || self.is_machinery(callable, announced)
+            {
+                return;
             }
             let pause = Pause::begin();
-            let name = self.names.of(callable);
+            let name = match first_type(callable, args) {
+                Some(class) => self.names.of(class),
+                None => self.names.of(callable),
+            };
             drop(pause);
             // The replaced one records what is asked for.
-            if name.ends_with("Unpickler.find_class") || self.is_machinery(callable, class, &name) {
-                return false;
+            if name.ends_with("Unpickler.find_class") {
+                return;
             }
-            let direct = matches!(self.caller, Caller::Unpickler | Caller::Machinery(_));
             // An import statement is seen as the modules it executes.
-            if !direct && self.is_code_of(callable, class, File::Importlib) {
-                return false;
+            if self.is_import(callable, class, args, &name)
+                && !(self.is_direct() && self.is_asked(callable) != Some(false))
+            {
+                self.caller = Caller::Import;
+                return;
             }
             if self.is_fleeting(callable, &name) {
-                return false;
+                return;
             }
-            let at = if direct { self.opcode() } else { None };
+            let at = if self.is_direct() { self.opcode() } else { None };
             let kind = self.kind(&name, at.map(|(_, byte)| byte));
             let pause = Pause::begin();
             let shown = value::arguments(&mut self.names, args, kwargs, MAX_ARGS);
             drop(pause);
             let shown = (!args.is_null() || !kwargs.is_null()).then_some(shown);
             self.enter(kind, &name, at.map(|(at, _)| at), shown.as_deref());
-            true
         }
     }
 
@@ -363,6 +388,10 @@ impl Trace {
         self.caller = Caller::Payload;
         if let Some(kind) = effects::of_function(name) {
             self.effect(kind, name);
+        }
+        // The profile function is not there, and not every version announces it.
+        if NEW_INTERPRETER.contains(&&**name) {
+            self.log.incomplete(name);
         }
     }
 
@@ -393,6 +422,18 @@ impl Trace {
     }
 }
 
+/// The type that a call of a type's `__new__` in C is to make an instance of.
+unsafe fn first_type(callable: P, args: P) -> Option<P> {
+    // SAFETY: a live object; null or a tuple.
+    unsafe {
+        if args.is_null() || ffi::PyTuple_Size(args) < 1 || !is_new_wrapper(callable) {
+            return None;
+        }
+        Some(ffi::PyTuple_GetItem(args, 0)).filter(|&class| ffi::PyType_Check(class) != 0)
+    }
+}
+
+/// A hash of the parts, each told from the next.
 pub fn hash(parts: &[&[u8]]) -> u64 {
     use std::hash::Hasher;
     // Keyed by nothing: a pickle that makes two names collide hides a touch by it, so this must

@@ -65,6 +65,23 @@ pub unsafe fn arguments(names: &mut Names, args: P, kwargs: P, limit: usize) -> 
     d.out
 }
 
+/// Describes the objects that are not null, as arguments; `None` if all are.
+///
+/// # Safety
+/// As [`describe`].
+pub unsafe fn list(names: &mut Names, objects: &[P], limit: usize) -> Option<String> {
+    let mut d = Describer { names, out: String::new(), limit, depth: 3, open: Vec::new() };
+    d.out.push('(');
+    let mut first = true;
+    for &object in objects.iter().filter(|object| !object.is_null()) {
+        d.comma(&mut first);
+        // SAFETY: the caller's promise.
+        unsafe { d.value(object) };
+    }
+    d.out.push(')');
+    (!first).then_some(d.out)
+}
+
 impl Describer<'_> {
     fn full(&self) -> bool {
         self.out.len() >= self.limit

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use assay_oracle::{Effect, EffectKind, Engine, Observation, Oracle, Outcome, Run, Touched};
+use assay_oracle::{Effect, EffectKind, Engine, Mode, Observation, Oracle, Outcome, Run, Touched};
 use serde::Serialize;
 
 use crate::escape::{brief, escape};
@@ -24,6 +24,7 @@ use crate::parallel;
 Examples:
   assay trace model.pkl
   assay trace --python 3.12 --engine c-loads --engine py model.pkl
+  assay trace --encoding latin1 --no-fix-imports --buffers --persistent-load model.pkl
   assay trace --format json model.pkl | jq -c '.effects[]'")]
 pub struct Args {
     /// Files, directories (every file in them) or `-`
@@ -43,6 +44,9 @@ struct Line<'a> {
     path: &'a str,
     python: &'a str,
     engine: Engine,
+    /// `encoding`, `fix_imports`, `buffers` and `persistent_load`.
+    #[serde(flatten)]
+    mode: Mode,
     outcome: Outcome,
     exception: &'a Option<String>,
     touched: &'a [Touched],
@@ -126,6 +130,7 @@ fn print(out: &mut Output, format: Format, source: &Source, seen: &[Observation]
                 path: &path,
                 python: &seen.python,
                 engine: seen.engine,
+                mode: seen.mode,
                 outcome: seen.outcome,
                 exception: &seen.exception,
                 touched: &seen.touched,

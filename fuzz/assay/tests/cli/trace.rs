@@ -44,3 +44,55 @@ fn loads_that_went_alike_are_told_once() {
     assert!(ran.stdout.contains("resolve    os.system"), "{}", ran.stdout);
     assert!(ran.stdout.contains("exec       os.system"), "{}", ran.stdout);
 }
+
+/// Every load mode can be asked for, and the line says which it was.
+#[test]
+fn modes_are_part_of_the_line() {
+    let pickle = b"\x80\x05K\x01Q\x970U\x01\xe9c__builtin__\nlen\n.";
+    let place = Place::new(&[("x.pkl", pickle)]);
+    let base = ["trace", "--format", "json", "--python", "python3", "x.pkl"];
+    for line in place.run(&base).json() {
+        has_fields(&line, &["encoding", "fix_imports", "buffers", "persistent_load"]);
+        assert_eq!(line["encoding"], "ascii");
+        assert_eq!(
+            (&line["fix_imports"], &line["buffers"], &line["persistent_load"]),
+            (&true.into(), &false.into(), &false.into())
+        );
+    }
+    let flags = ["--encoding", "latin1", "--no-fix-imports", "--buffers", "--persistent-load"];
+    let lines = place.run(&[&base[..], &flags].concat()).json();
+    for line in &lines[..5] {
+        assert_eq!(line["encoding"], "latin1");
+        assert_eq!(
+            (&line["fix_imports"], &line["buffers"], &line["persistent_load"]),
+            (&false.into(), &true.into(), &true.into())
+        );
+        let touched = line["touched"].as_array().unwrap();
+        let names: Vec<_> = touched.iter().map(|touch| touch["name"].as_str().unwrap()).collect();
+        assert_eq!(names[..2], ["1", "__builtin__.len"], "{line}");
+    }
+}
+
+/// A virtual environment is an interpreter of its own, with the packages installed there.
+#[test]
+fn a_virtual_environment_has_its_packages() {
+    let place = Place::new(&[("x.pkl", b"cassay_test_package\nhello\n)R.")]);
+    let made = std::process::Command::new("python3")
+        .args(["-I", "-m", "venv", "--without-pip", "env"])
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let lib = place.path().join("env/lib");
+    let python = std::fs::read_dir(lib).unwrap().next().unwrap().unwrap().path();
+    let module = python.join("site-packages/assay_test_package.py");
+    std::fs::write(module, "def hello():\n    return 'from the package'\n").unwrap();
+
+    let exe = place.path().join("env/bin/python");
+    let args = ["trace", "--format", "json", "--engine", "c-loads", "--python"];
+    let ran = place.run(&[&args[..], &[exe.to_str().unwrap(), "x.pkl"]].concat());
+    let lines = ran.json();
+    assert_eq!(lines[0]["result"], "'from the package'", "{}{}", lines[0], ran.stderr);
+    let without = place.run(&[&args[..], &["python3", "x.pkl"]].concat()).json();
+    assert_eq!(without[0]["outcome"], "raised", "{}", without[0]);
+}

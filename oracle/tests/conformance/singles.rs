@@ -1,0 +1,126 @@
+//! The ways in which a load comes to call something that are not one kind of callable in another's
+//! place.
+
+use assay_oracle::Mode;
+
+use crate::common::{call, g, pickle, s};
+use crate::{Case, case};
+
+/// All of them.
+#[rustfmt::skip]
+pub fn cases() -> Vec<Case> {
+    let case = |name, pieces: &[&[u8]], touch| case(name, "", pickle(pieces), touch);
+    let new = |module: &str, name: &str| [g(module, name), b")\x81".to_vec()].concat();
+    let persistent = Mode { persistent_load: true, ..Mode::default() };
+    let buffers = Mode { buffers: true, ..Mode::default() };
+    let one = b"K\x01".as_slice();
+    vec![
+        case("REDUCE, `__init__` in Python", &[&call("tm", "PyCls", b"")], "method tm.PyCls.__init__"),
+        case("NEWOBJ of a C class", &[&new("builtins", "complex")], "call builtins.complex"),
+        case("NEWOBJ, `__new__` in Python", &[&new("tm", "PyNew")], "call tm.PyNew.__new__"),
+        case("NEWOBJ of a plain class", &[&new("tm", "Plain")], "call tm.Plain"),
+        case("NEWOBJ_EX of a C class", &[&g("builtins", "complex"), b")}\x92"], "call builtins.complex"),
+        case("OBJ, `__new__` in Python", &[b"(", &g("tm", "PyNew"), b"o"], "call tm.PyNew.__new__"),
+        case("INST, `__getattr__` of a metaclass", &[b"(itm\nGia\n"], "method tm.MetaG.__getattr__"),
+        case("BUILD, `__setstate__` in Python", &[&new("tm", "SetSt"), b"}b"], "method tm.SetSt.__setstate__"),
+        case("BUILD, `__setstate__` in C", &[&g("functools", "partial"), &g("builtins", "len"), b"\x85R(", &g("builtins", "len"), b")}Ntb"], "method functools.partial.__setstate__"),
+        case("BUILD sets a property", &[&new("tm", "Slot"), b"N}", &s("prop"), one, b"s\x86b"], "call tm.Slot.prop"),
+        case("BUILD, `__setattr__`", &[&new("tm", "SetAttr"), b"N}", &s("q"), one, b"s\x86b"], "method tm.SetAttr.__setattr__"),
+        case("BUILD sets a C attribute", &[&g("tm", "pyf"), b"N}", &s("__doc__"), b"Ns\x86b"], "setattr builtins.function.__doc__"),
+        case("BUILD fills a dictionary", &[&new("tm", "Plain"), b"}", &s("q"), one, b"sb"], "setattr tm.Plain.q"),
+        case("APPENDS, extend in Python", &[&new("tm", "Ext"), b"(K\x01K\x02e"], "method tm.Ext.extend"),
+        case("APPENDS, extend in C", &[&new("collections", "deque"), b"(K\x01K\x02e"], "method collections.deque.extend"),
+        case("SETITEMS, `__setitem__` in Python", &[&new("tm", "SetI"), b"(K\x01K\x02u"], "method tm.SetI.__setitem__"),
+        case("SETITEMS of a C slot", &[&g("collections", "OrderedDict"), b")R(K\x01K\x02u"], "method collections.OrderedDict.__setitem__"),
+        case("ADDITEMS, add in Python", &[&new("tm", "AddI"), b"(K\x01\x90"], "method tm.AddI.add"),
+        case("`__hash__`", &[b"}(", &new("tm", "Key"), one, b"u"], "method tm.Key.__hash__"),
+        case("`__eq__`", &[b"}(", &new("tm", "Key"), one, &new("tm", "Key"), one, b"u"], "method tm.Key.__eq__"),
+        case("FROZENSET, `__hash__`", &[b"(", &new("tm", "Key"), b"\x91"], "method tm.Key.__hash__"),
+        case("POP, `__del__`", &[&new("tm", "Dele"), b"0N"], "method tm.Dele.__del__"),
+        case("an import's Python call", &[&g("tmside", "side")], "call tmside.side"),
+        case("an import's C call", &[&g("tmside", "side")], "call posix.getppid"),
+        case("an import", &[&g("tmside", "side")], "import tmside"),
+        case("a module's `__getattr__`", &[&g("tmga", "whatever")], "call tmga.__getattr__"),
+        case("a dotted name's property", &[&s("tm"), &s("dot.dprop"), b"\x93"], "call tm.DotT.dprop"),
+        case("a dotted name's step", &[&s("tm"), &s("dot.dprop"), b"\x93"], "resolve tm.dot"),
+        case("EXT1", &[&call("copyreg", "add_extension", &[s("posix"), s("getuid"), b"K\xf0".to_vec()].concat()), b"0\x82\xf0)R"], "resolve posix.getuid"),
+        case("EXT1 out of the cache", &[&call("copyreg", "add_extension", &[s("posix"), s("getuid"), b"K\xf0".to_vec()].concat()), b"0\x82\xf0)R0\x82\xf0)R"], "call posix.getuid"),
+        case("C calls C: partial", &[&g("functools", "partial"), &g("posix", "getppid"), b"\x85R)R"], "call posix.getppid"),
+        case("C calls C: map", &[&g("builtins", "list"), &g("builtins", "map"), &g("builtins", "abs"), b"](K\x01e\x86R\x85R"], "call builtins.abs"),
+        case("C calls C: methodcaller", &[&g("operator", "methodcaller"), &s("getppid"), b"\x85R", &g("tm", "posix"), b"\x85R"], "call posix.getppid"),
+        case("C calls Python: map", &[&g("builtins", "list"), &g("builtins", "map"), &g("tm", "pyf"), b"](K\x01e\x86R\x85R"], "call tm.pyf"),
+        case("C calls Python: `__next__`", &[&g("builtins", "list"), &new("tm", "It"), b"\x85R"], "method tm.It.__next__"),
+        case("C calls Python: `__lt__`", &[&g("builtins", "sorted"), b"](", &new("tm", "Cmp"), &new("tm", "Cmp"), b"e\x85R"], "method tm.Cmp.__lt__"),
+        case("`__init_subclass__`", &[&g("builtins", "type"), &s("Z"), &g("tm", "Isub"), b"\x85}\x87R"], "method tm.Isub.__init_subclass__"),
+        case("an instance of a new metaclass", &[&g("builtins", "type"), &s("M"), &g("builtins", "type"), b"\x85}\x87R(", &s("K1"), b")}tR)R"], "call *.K1"),
+        case("REDUCE, `__call__` of a class is a C function", &[&g("builtins", "type"), &s("W"), b")}", &s("__call__"), &g("posix", "getppid"), b"s\x87R)R)R"], "call posix.getppid"),
+        case("a codec in Python", &[&call("_codecs", "encode", &[s("a"), s("rot13")].concat())], "call encodings.rot_13.getregentry"),
+        case("eval", &[&call("builtins", "eval", &s("__import__('posix').getppid()"))], "call posix.getppid"),
+        case("os.system", &[&call("os", "system", &s("true"))], "call posix.system"),
+        case("getattr gives a method", &[&g("builtins", "getattr"), &g("builtins", "str"), &s("upper"), b"\x86R", &s("a"), b"\x85R"], "call builtins.str.upper"),
+        case("a method by STACK_GLOBAL", &[&s("builtins"), &s("str.upper"), b"\x93", &s("a"), b"\x85R"], "call builtins.str.upper"),
+        case("a generator", &[&g("builtins", "next"), &g("tm", "gen"), b")R\x85R"], "call tm.gen"),
+        case("Python calls Python", &[&call("tm", "outer", b"")], "call tm.inner"),
+        case("Python calls C", &[&call("tm", "outer", b"")], "call posix.getppid"),
+        case("warm bytecode calls C", &[&call("tm", "warm", b"M\xd0\x07")], "call posix.getppid"),
+        case("Python calls what it is given", &[&g("tm", "call_it"), &g("posix", "getppid"), b"\x85R"], "call posix.getppid"),
+        case("the last call of many", &[&call("tm", "last", b"")], "call posix.getppid"),
+        case("BUILD sets a slot", &[&new("tm", "Slot"), b"N}", &s("x"), one, b"s\x86b"], "setattr tm.Slot.x"),
+        case("BUILD sets an attribute of a class", &[&g("tm", "Plain"), b"N}", &s("q"), one, b"s\x86b"], "setattr tm.Plain.q"),
+        case("BUILD sets a function's `__code__`", &[&g("tm", "pyf"), b"N}", &s("__code__"), &s("tm"), &s("outer.__code__"), b"\x93s\x86b"], "setattr builtins.function.__code__"),
+        case("BUILD fills a module", &[b"\x80\x04", &s("os"), &s("path"), b"\x93}", &s("q"), one, b"sb"], "setattr posixpath.q"),
+        case("BUILD, a `__dict__` of the class's own", &[&new("tm", "CustomDict"), b"}", &s("q"), one, b"sb"], "method tm.SetI.__setitem__"),
+        case("BUILD, `items` of the state", &[&new("tm", "Plain"), &new("tm", "ItemsState"), b"b"], "call tm.ItemsState.items"),
+        case("BUILD, `__bool__` of the state", &[&new("tm", "Plain"), &new("tm", "BoolState"), b"b"], "method tm.BoolState.__bool__"),
+        case("REDUCE, `__iter__` of the arguments", &[&g("tm", "pyf"), &new("tm", "IterArgs"), b"R"], "method tm.IterArgs.__iter__"),
+        case("SETITEM of a C class, its slot", &[&g("collections", "deque"), b"](NNe\x85RK\0K\x01s"], "method collections.deque.__setitem__"),
+        case("SETITEM of a subclass of dict", &[&new("tm", "DictSub"), b"K\x01K\x02s"], "method builtins.dict.__setitem__"),
+        case("SETITEM of a list", &[b"](NeK\0K\x01s"], "method builtins.list.__setitem__"),
+        case("APPENDS to a subclass of list", &[&new("tm", "ListSub"), b"(K\x01e"], "method tm.ListSub.extend"),
+        case("SETITEM, `__hash__` of a C class", &[b"}", &date(), b"K\x01s"], "method datetime.date.__hash__"),
+        case("SETITEM, `__hash__` within a tuple", &[b"}", &date(), b"\x85K\x01s"], "method datetime.date.__hash__"),
+        case("FROZENSET, `__hash__` of a C class", &[b"(", &date(), b"\x91"], "method datetime.date.__hash__"),
+        case("SETITEMS, `__eq__` of a C class", &[b"}(", &date(), b"K\x01", &date(), b"K\x01u"], "method datetime.date.__eq__"),
+        case("`__instancecheck__` of a metaclass is not asked", &[&g("tm", "Gattr"), b")\x81"], "call tm.Gattr"),
+        case("OBJ of a plain class", &[b"(", &g("tm", "Plain"), b"o"], "call tm.Plain"),
+        case("INST of a plain class", &[b"(itm\nPlain\n"], "call tm.Plain"),
+        case("OBJ, `__getattribute__` of a metaclass", &[b"(", &g("tm", "Gattr"), b"o"], "method tm.MetaInst.__getattribute__"),
+        case("REDUCE of `object.__new__`", &[&s("builtins"), &s("object.__new__"), b"\x93", &g("tm", "Plain"), b"\x85R"], "call tm.Plain"),
+        case("REDUCE of an exception", &[&g("builtins", "KeyError"), b")R"], "call builtins.KeyError"),
+        case("NEWOBJ of an exception", &[&g("builtins", "KeyError"), b")\x81"], "call builtins.KeyError"),
+        case("INST of an exception", &[b"(ibuiltins\nEOFError\n"], "call builtins.EOFError"),
+        case("OBJ of an exception", &[b"(", &g("_pickle", "UnpicklingError"), b"o"], "call _pickle.UnpicklingError"),
+        case("an exception's `__init__`", &[&call("tm", "LoudError", b"")], "method tm.LoudError.__init__"),
+        case("INST, `__str__` of an exception", &[b"(K\x01itm\nraise_loud\n"], "method tm.LoudTypeError.__str__"),
+        case("INST of what the unpickler uses", &[b"(K\x01}ibuiltins\nisinstance\n"], "call builtins.isinstance"),
+        case("OBJ of what the unpickler uses", &[b"(", &g("builtins", "len"), b"]o"], "call builtins.len"),
+        case("REDUCE of what the unpickler uses", &[&s("builtins"), &s("list.append"), b"\x93]K\x01\x86R"], "call builtins.list.append"),
+        case("BUILD, `__setstate__` is what the unpickler uses", &[&new("tm", "Plain"), b"}", &s("__setstate__"), &g("builtins", "len"), b"sb]b"], "call builtins.len"),
+        case("REDUCE of a function of `pickle`", &[&call("pickle", "decode_long", b"C\x01\x01")], "call pickle.decode_long"),
+        case("INST of a function of `pickle`", &[b"(C\x01\x01ipickle\ndecode_long\n"], "call pickle.decode_long"),
+        case("`__reduce_ex__` by `copy.copy`", &[&g("copy", "copy"), &new("tm", "Reduced"), b"\x85R"], "method tm.Reduced.__reduce_ex__"),
+        case("`__reduce_ex__`, what it asks for", &[&g("copy", "copy"), &new("tm", "Reduced"), b"\x85R"], "call tm.pyf"),
+        case("`__copy__` by `copy.copy`", &[&g("copy", "copy"), &new("tm", "Copied"), b"\x85R"], "call tm.Copied.__copy__"),
+        case("POP, a weak finaliser", &[&call("tm", "Finalised", b""), b"0N"], "call tm.pyf"),
+        case("a load within the load", &[&call("pickle", "loads", b"C\x10cposix\ngetppid\n.")], "resolve posix.getppid"),
+        case("a load within the load, its call", &[&call("pickle", "loads", b"C\x12cposix\ngetppid\n)R.")], "call posix.getppid"),
+        case("the import system's function that calls what it is given", &[&call("importlib._bootstrap", "_call_with_frames_removed", &g("posix", "getppid"))], "call posix.getppid"),
+        case("the import system's function that imports by what it is given", &[&g("importlib._bootstrap", "_handle_fromlist"), b"(", &g("importlib", "machinery"), b"]", &s("q"), b"a", &g("posix", "unsetenv"), b"tR"], "call posix.unsetenv"),
+        case("EXT2", &[&call("copyreg", "add_extension", &[s("posix"), s("getuid"), b"M\x01\x02".to_vec()].concat()), b"0\x83\x01\x02)R"], "resolve posix.getuid"),
+        case("EXT4", &[&call("copyreg", "add_extension", &[s("posix"), s("getuid"), b"J\x01\0\x01\0".to_vec()].concat()), b"0\x84\x01\0\x01\0)R"], "resolve posix.getuid"),
+        case("EXT2 out of the cache", &[&call("copyreg", "add_extension", &[s("posix"), s("getuid"), b"M\x01\x02".to_vec()].concat()), b"0\x83\x01\x020\x83\x01\x02)R"], "call posix.getuid"),
+        case("GLOBAL", &[&g("posix", "getppid")], "resolve posix.getppid"),
+        case("STACK_GLOBAL", &[&s("posix"), &s("getppid"), b"\x93"], "resolve posix.getppid"),
+        case("PERSID", &[b"Pq\n"], "persistent 'q'").in_mode(persistent),
+        case("BINPERSID", &[b"K\x01Q"], "persistent 1").in_mode(persistent),
+        case("NEXT_BUFFER, READONLY_BUFFER", &[b"\x97\x98"], "").in_mode(buffers),
+        case("in turn, a slot of a C class", &[&g("operator", "setitem"), b"(", &g("collections", "deque"), b"](NNe\x85RK\0K\x01tR"], "method collections.deque.__setitem__"),
+        case("numbers and text", &[b"I1\nL5L\nF1.5\nG?\xf8\0\0\0\0\0\0\x8a\x01\x05VX\nS'a'\nU\x01aX\x01\0\0\0a\x96\x01\0\0\0\0\0\0\0a"], ""),
+        case("containers", &[b"](NNe}(K\x01Nu\x8f(K\x01\x90(K\x01\x91(NNl(K\x01Nd(NNt"], ""),
+    ]
+}
+
+/// `datetime.date(2020, 1, 1)`.
+fn date() -> Vec<u8> {
+    [g("datetime", "date"), b"(M\xe4\x07K\x01K\x01tR".to_vec()].concat()
+}
