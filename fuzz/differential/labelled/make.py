@@ -444,7 +444,7 @@ Cause(
     "crash-by-hash-of-deep-tuple", "interpreter-crash", "hashing a tuple nested deep overflows the C stack", "assay",
     make=lambda cause, rng: iter([
         ("hand", b"}" + b")" + b"\x85" * 120000 + b"Ns."),
-        ("hand", b"\x8f(" + b")" + b"\x85" * 100000 + b"\x90."),
+        ("hand", b"\x8f(" + b")" + b"\x85" * 120000 + b"\x90."),
         ("dressed", b"\x80\x04K\x070]0}" + b"N" + b"\x85" * 120000 + b"K\x01s."),
     ]),
 )
@@ -457,15 +457,11 @@ Cause(
 
 Cause(
     "numerals-read-apart", "divergence", "an integer not spelled as picklers do is read by strtol in C and by int() in Python", "assay",
-    make=listed(b"I0x10\n.", b"I010\n.", b"I0b1\n.", b"I0o7\n.", b"I1_0\n."), noise=QUIET,
+    make=listed(b"I0x10\n.", b"I010\n.", b"I0b1\n.", b"I0o7\n."), noise=QUIET,
 )
 Cause(
     "floats-read-apart", "divergence", "a float spelled loosely is read by C and Python differently", "assay",
     make=listed(b"F1_0\n.", b"F1e999\n.", b"F-1e400\n.", b"F1_0.5\n."), noise=QUIET,
-)
-Cause(
-    "negative-memo-index", "divergence", "PUT takes a negative index in Python and not in C", "assay",
-    make=listed(b"Np-1\n.", b"Np-7\n.", b"]p-2\n.", b"K\x01p-300\n."), noise=QUIET,
 )
 Cause(
     "arguments-in-a-list", "divergence", "REDUCE takes any iterable for arguments in Python and only a tuple in C", "assay",
@@ -481,15 +477,11 @@ Cause(
 )
 Cause(
     "dis-runs-nothing", "divergence", "pickletools.dis accepts what fails when it is run", "assay",
-    make=listed(b"cbuiltins\nint\n(Vx\ntR.", b"\x82\x07.", b"NQ.", b"}]Ns.", b"NNb."), noise=QUIET,
+    make=listed(b"cbuiltins\nint\n(Vx\ntR.", b"\x82\x07.", b"NQ.", b"}]Ns.", b"Np-1\n.", b"]p-300\n."), noise=QUIET,
 )
 Cause(
     "frame-beyond-the-end", "divergence", "a frame that is longer than the file is refused by Python and C in different ways", "assay",
     make=listed(b"\x95\x05\x00\x00\x00\x00\x00\x00\x00N.", b"\x80\x04\x95\x40\x00\x00\x00\x00\x00\x00\x00K\x01.", b"\x95\x03\x00\x00\x00\x00\x00\x00\x00N.", b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00]."), noise=QUIET,
-)
-Cause(
-    "digits-beyond-the-limit", "divergence", "CPythons since 3.10.7 refuse an integer of more than 4,300 digits", "assay",
-    make=listed(b"L" + b"1" * 5000 + b"L\n.", b"L" + b"7" * 4400 + b"L\n.", b"L-" + b"2" * 6000 + b"L\n.", b"L" + b"9" * 4301 + b"L\n."), noise=QUIET,
 )
 Cause(
     "empty-names", "divergence", "an empty module or attribute is refused by C when reading, by Python when looking up", "assay",

@@ -144,10 +144,10 @@ fn settle(bytes: Vec<u8>, hints: &Hints, asked: &mut Asked<'_>) -> Vec<u8> {
             return best;
         }
         let whole = is_whole(&best);
-        let tidy = hints.tidy && is_tidy(&best);
+        let untidy = untidiness(&best);
         let mut wanted = |candidate: &[u8]| {
             (!whole || is_whole(candidate))
-                && (!tidy || is_tidy(candidate))
+                && (!hints.tidy || no_worse(untidiness(candidate), untidy))
                 && (hints.stand_ins.is_empty() || names(candidate).is_subset(&known))
                 && asked.ask(candidate)
         };
@@ -186,9 +186,15 @@ fn names(bytes: &[u8]) -> HashSet<(String, String)> {
     named.filter_map(|step| fault::module_and_name(&program, &run, step)).collect()
 }
 
-fn is_tidy(bytes: &[u8]) -> bool {
+/// Whether a value is left on the stack, and whether a memo entry is stored twice.
+fn untidiness(bytes: &[u8]) -> (bool, bool) {
     let run = machine::run(&Program::parse(bytes).codes);
-    !run.left_over && !run.stored_again
+    (run.left_over, run.stored_again)
+}
+
+/// Whether one has nothing untidy that the other has not.
+fn no_worse(one: (bool, bool), other: (bool, bool)) -> bool {
+    one.0 <= other.0 && one.1 <= other.1
 }
 
 /// The program up to where it breaks, ended properly.
