@@ -72,7 +72,7 @@ raise SystemExit", "PermissionError|FileNotFoundError|OSError: (30|SystemExit", 
         raises("open kernel memory", "open('/dev/mem', 'rb')", NOT_THERE, &[FileRead]),
         refused("open the terminal", "open('/dev/tty', 'w').write('x')", &[FileWrite]),
         refused("leave shared memory", "open('/dev/shm/' + TAG, 'w')", &[FileWrite]),
-        code("see no secret in the environment", "assert set(os.environ) <= {'PATH', 'HOME', 'TMPDIR', 'LC_ALL', 'LC_CTYPE', 'PYTHONHASHSEED', 'PYTHONDONTWRITEBYTECODE'}", &[Loaded], &[]),
+        code("see no secret in the environment", "assert set(os.environ) <= {'PATH', 'HOME', 'TMPDIR', 'LC_ALL', 'LC_CTYPE', 'PYTHONHASHSEED', 'PYTHONDONTWRITEBYTECODE', 'OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS'}", &[Loaded], &[]),
         code("set the environment of those to come", "os.environ['LD_PRELOAD'] = os.environ['PYTHONSTARTUP'] = TAG\nos.putenv('PATH', TAG)", &[Loaded], &[Env]),
         code("leave files in every temporary directory", "for place in '/tmp', '/var/tmp', '/dev/shm', '/run', '.', HOME:
     try: open(place + '/' + TAG, 'w').write('x')
