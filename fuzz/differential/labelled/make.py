@@ -564,6 +564,8 @@ def main():
             lines += ["\n[[cause.shown]]", "analyzer = " + quoted(spec(analyzer))]
             if cause.judge:
                 lines.append("judge = " + quoted(cause.judge))
+            if cause.label.startswith("persistent"):
+                lines.append("persistent_load = true")
             if cause.label.startswith("hangs"):
                 lines.append("timeout_ms = 1000")
             lines.append("pickles = [")

@@ -135,6 +135,11 @@ fn settle(bytes: Vec<u8>, hints: &Hints, asked: &mut Asked<'_>) -> Vec<u8> {
     let mut seen = HashSet::new();
     // A name cut short is no name: whatever takes the place of one is one too.
     let mut known = names(&best);
+    let modern: Vec<_> = known
+        .iter()
+        .filter_map(|(module, name)| Some((rewritings::modern(module)?.to_owned(), name.clone())))
+        .collect();
+    known.extend(modern);
     known.extend(
         hints.stand_ins.iter().map(|(module, name)| ((*module).to_owned(), (*name).to_owned())),
     );

@@ -5,7 +5,7 @@
 //! address in a text. All of it is named here and nowhere else; comparing sees only what this
 //! module lets through. It must not look at judgements.
 
-use assay_oracle::{Effect, EffectKind, Observation, Outcome};
+use assay_oracle::{Effect, EffectKind, Observation, Outcome, TouchKind, Touched};
 
 /// How a load ended, as far as it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +72,17 @@ pub fn counts(effect: &Effect) -> bool {
 /// environment are left to the policy's names.
 pub fn harms(effect: &Effect) -> bool {
     counts(effect) && !matches!(effect.kind, EffectKind::FileRead | EffectKind::Env)
+}
+
+/// Whether the touch is the unpickler refusing a persistent id for want of a loader: since 3.13
+/// the C unpickler does so by a method of its own, which runs nothing of anybody's.
+pub fn refuses_persistent_id(touched: &Touched) -> bool {
+    touched.kind == TouchKind::Call
+        && touched.by.is_none()
+        && matches!(
+            touched.name.as_str(),
+            "_pickle.Unpickler.persistent_load" | "pickle._Unpickler.persistent_load"
+        )
 }
 
 /// A value's description without addresses (`at 0x7f…`). `dis` makes no value, whatever is

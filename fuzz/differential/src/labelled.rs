@@ -42,6 +42,9 @@ pub struct Shown {
     pub judge: Option<String>,
     /// How long to wait for its answer: short, where hanging is the flaw.
     pub timeout_ms: Option<u64>,
+    /// Whether it shows to loaders with a `persistent_load` only.
+    #[serde(default)]
+    pub persistent_load: bool,
     /// The pickles.
     pub pickles: Vec<Entry>,
 }

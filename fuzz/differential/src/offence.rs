@@ -51,6 +51,9 @@ pub fn against_policy(seen: &Observation, allowed: &dyn Permissions) -> Vec<Offe
             tainted[i] = true;
             continue;
         }
+        if classify::refuses_persistent_id(touched) {
+            continue;
+        }
         let fine = match parent {
             None => direct(touched, allowed),
             Some(_) => in_turn(seen, i, allowed),
@@ -199,6 +202,13 @@ mod tests {
         use TouchKind::Call;
         assert_eq!(offences(vec![touch(Call, "good.T.__new__", None)]), [] as [&str; 0]);
         assert_eq!(offences(vec![touch(Call, "bad.T.__new__", None)]), ["bad.T.__new__"]);
+    }
+
+    #[test]
+    fn to_refuse_a_persistent_id_is_no_offence() {
+        let touched = touch(TouchKind::Call, "_pickle.Unpickler.persistent_load", None);
+        assert_eq!(offences(vec![touched]), [] as [&str; 0]);
+        assert_eq!(offences(vec![touch(TouchKind::Persistent, "", None)]).len(), 1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use assay_analyzer::Policy;
 use assay_differential::labelled::{Cause, Labelled, Shown};
 use assay_differential::minimise::Budget;
 use assay_differential::{Bench, Class, Hunt, VMeasure, v_measure};
-use assay_oracle::Oracle;
+use assay_oracle::{Mode, Oracle};
 use assay_pickle::Program;
 use assay_subjects::SubjectSpec;
 use clap::Subcommand;
@@ -181,7 +181,8 @@ fn follow(args: &Measure, oracle: &mut Oracle, task: &Task<'_>, policy: &Policy)
     let engines = args.oracle.engines();
     let mut bench =
         Bench { subject: &mut *subject, witness: oracle, allowed: policy, by, engines: &engines };
-    let checked = bench.check_in(&bytes, Hunt::All, args.oracle.mode())?;
+    let mode = Mode { persistent_load: task.shown.persistent_load, ..args.oracle.mode() };
+    let checked = bench.check_in(&bytes, Hunt::All, mode)?;
     let begun = Instant::now();
     let class = task.cause.class;
     let traced = match checked.discrepancies.iter().find(|found| found.class == class) {

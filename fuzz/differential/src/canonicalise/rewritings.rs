@@ -96,18 +96,23 @@ fn stack_global(run: &Run, step: &machine::Step) -> Option<Replacement> {
 
 /// Python 2's spellings of modules that attacks are fond of, and Python 3's
 /// (`_compat_pickle.IMPORT_MAPPING`).
-const RENAMED: [(&[u8], &[u8]); 4] = [
-    (b"__builtin__", b"builtins"),
-    (b"copy_reg", b"copyreg"),
-    (b"commands", b"subprocess"),
-    (b"cPickle", b"pickle"),
+const RENAMED: [(&str, &str); 4] = [
+    ("__builtin__", "builtins"),
+    ("copy_reg", "copyreg"),
+    ("commands", "subprocess"),
+    ("cPickle", "pickle"),
 ];
 
 /// A global of Python 2 in Python 3's spelling.
 fn global(code: &Code) -> Option<Code> {
     let Argument::Name { module, name } = code.view().argument else { return None };
-    let (_, new) = RENAMED.iter().find(|(old, _)| *old == module)?;
-    encode(Opcode::Global, Argument::Name { module: new, name })
+    let new = modern(std::str::from_utf8(module).ok()?)?;
+    encode(Opcode::Global, Argument::Name { module: new.as_bytes(), name })
+}
+
+/// What Python 3 calls a module of Python 2.
+pub fn modern(module: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(old, _)| *old == module).map(|(_, new)| *new)
 }
 
 /// A text that is spelled in any way, or fetched or doubled, as SHORT_BINUNICODE.
