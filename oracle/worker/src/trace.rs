@@ -395,17 +395,17 @@ impl Trace {
         }
     }
 
-    /// Call or method: by the opcode where it is known, else by the name.
+    /// Call or method: by the opcode where it is known, else by the name. A function of a module in
+    /// the place of a method, which BUILD can give an object, is a call whoever makes it.
     pub fn kind(&self, name: &str, opcode: Option<u8>) -> u8 {
+        let of_class = name.matches('.').count() > 1;
         match opcode {
             Some(b'R' | b'o' | b'i' | 0x81 | 0x92) => return touch::CALL,
-            Some(b'b' | b'a' | b'e' | b's' | b'u' | 0x90) => return touch::METHOD,
+            Some(b'b' | b'a' | b'e' | b's' | b'u' | 0x90) if of_class => return touch::METHOD,
             _ => {}
         }
-        let mut parts = name.rsplit('.');
-        let last = parts.next().unwrap_or_default();
-        let adds = matches!(last, "append" | "extend" | "add") && parts.nth(1).is_some();
-        if adds && self.caller == Caller::Unpickler {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        if of_class && matches!(last, "append" | "extend" | "add") && self.is_direct() {
             return touch::METHOD;
         }
         let plain = ["__new__", "__init__", "__call__", "__import__", "__build_class__"];
