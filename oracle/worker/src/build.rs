@@ -22,7 +22,10 @@ const MAX_ATTRIBUTES: usize = 64;
 pub unsafe fn note_attribute(trace: &mut Trace, object: P, name: P, value: P) {
     // SAFETY: the caller's promise.
     unsafe {
-        // Others set attributes too, as C code does that raises an `AttributeError`.
+        // Others set attributes too: C code that raises an `AttributeError`, a file that is freed.
+        if trace.opcode().is_some_and(|(_, opcode)| opcode != b'b') {
+            return;
+        }
         let built = trace.c_stack(0);
         if !built.is_null() && built != object {
             return;

@@ -110,6 +110,11 @@ impl Trace {
         // SAFETY: the caller's promise.
         unsafe {
             let stack: P = field(self.unpickler, self.layout.stack);
+            // From 3.12 on an unpickler that goes away lets go of its stack first, and then of
+            // what lies there.
+            if stack.is_null() {
+                return None;
+            }
             let len: isize = field(stack, offset::SIZE);
             Some((field(stack, offset::STACK_ITEMS), len))
         }
