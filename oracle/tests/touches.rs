@@ -3,7 +3,7 @@
 
 mod common;
 
-use assay_oracle::{EffectKind, Engine, Mode, Run, TouchKind, Touched};
+use assay_oracle::{EffectKind, Engine, Mode, Outcome, Run, TouchKind, Touched};
 use common::{call, effects, eval, exec, full, g, oracle, oracle_for, pickle, pythons, s, shown};
 
 /// Plain data in every protocol's spelling touches nothing, on any interpreter.
@@ -230,6 +230,27 @@ fn importing_a_module_of_the_interpreter_is_no_effect() {
             );
             let import = format!("import {module}");
             assert!(shown(&seen).contains(&import), "{version} {module} {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_freed_with_the_unpickler_is_seen() {
+    // The file stays on the stack beneath the value, and is closed when the stack goes.
+    let bytes = b"cio\nopen\nK\0\x8c\x01w\x86RN.";
+    let mut oracle = oracle_for(pythons());
+    for python in 0..oracle.pythons().len() {
+        for engine in Engine::ALL.into_iter().filter(|engine| engine.loads()) {
+            let seen = oracle.full(python, engine.into(), bytes).unwrap();
+            let version = &oracle.pythons()[python].version;
+            // A stream ends with what is left to read.
+            assert!(
+                matches!(seen.outcome, Outcome::Loaded | Outcome::Raised),
+                "{version} {}: {seen:?}",
+                engine.name()
+            );
+            let set = seen.touched.iter().any(|touched| touched.kind == TouchKind::Setattr);
+            assert!(!set, "{version} {}: nothing is built: {seen:?}", engine.name());
         }
     }
 }
