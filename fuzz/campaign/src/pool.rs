@@ -1,8 +1,9 @@
 //! The *interesting pool*: pickles that behaved as none before.
 //!
-//! A *behaviour* is what analysers and the deny tier said of a pickle, as one number. The pool
-//! keeps a pickle or two of each behaviour and prefers the rare ones when asked for something to
-//! mutate. It must depend on nothing but what it was fed, or a seed would not mean a campaign.
+//! A *behaviour* is what analysers and the deny tier said of a pickle, as one number
+//! ([`assay_differential::Behaviour`], which fuzz targets share). The pool keeps a pickle or two of
+//! each and gives rare ones more energy: of two picked at random, the rarer is mutated. It must
+//! depend on nothing but what it was fed, or a seed would not mean a campaign.
 
 use std::collections::HashMap;
 

@@ -3,13 +3,12 @@
 //! A worker has its own stream of pickles, analysers, oracle and pool, and shares with others
 //! only what is known already. What it finds and counts it sends on; it stores nothing.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use assay_differential::{Class, Discrepancy, Permissions, compare, rough_key};
+use assay_differential::{Behaviour, Class, Discrepancy, Permissions, compare, rough_key};
 use assay_oracle::{DenyObservation, Filtered, Observation, Outcome, TouchKind, Touched};
 use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
 
@@ -472,17 +471,9 @@ pub(crate) fn suspicion(class: Class, seen: &DenyObservation) -> Discrepancy {
 
 /// What analysers and the deny tier said of the pickle, as one number.
 fn behaviour(batch: &Batch, i: usize) -> u64 {
-    // The default hasher has fixed keys: a build means the same numbers every time.
-    let mut hasher = DefaultHasher::new();
+    let mut behaviour = Behaviour::new(&batch.pickles[i], &|_| true);
     for judgements in &batch.judgements {
-        judgements[i].verdict.hash(&mut hasher);
-        judgements[i].rules.hash(&mut hasher);
-        judgements[i].calls.hash(&mut hasher);
+        behaviour.judged(&judgements[i]);
     }
-    let seen = &batch.denied[i];
-    seen.outcome.hash(&mut hasher);
-    seen.exception.hash(&mut hasher);
-    seen.resolved.hash(&mut hasher);
-    batch.pickles[i].last().hash(&mut hasher);
-    hasher.finish()
+    behaviour.denied(&batch.denied[i]).id()
 }

@@ -5,6 +5,7 @@
 //! *bucket*. This crate takes both witnesses as they are and adds nothing to either.
 
 pub mod advisory;
+mod behaviour;
 mod bench;
 mod bucket;
 mod canonicalise;
@@ -24,6 +25,7 @@ mod permissions;
 mod testing;
 mod vmeasure;
 
+pub use behaviour::Behaviour;
 pub use bench::{Bench, Checked, Load, Traced, Witness, other_modes};
 pub use bucket::rough_key;
 pub use canonicalise::{Canonical, Hints, Probe, Target, canonicalise, is_whole};

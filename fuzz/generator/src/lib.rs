@@ -47,4 +47,5 @@ pub use coverage::{Coverage, CoverageStats};
 pub use error::{Error, Result};
 pub use generator::{Generator, gadget_pickle, generate_seeded, idiom_pickle};
 pub use profile::Profile;
+pub use random::fill_entropy;
 pub use template::{Template, Type};

@@ -45,6 +45,11 @@ impl Xoshiro {
     }
 }
 
+/// Fills `buffer` with the entropy of number `index` under `seed`: for who mutates by seed.
+pub fn fill_entropy(seed: u64, index: u64, buffer: &mut [u8]) {
+    Xoshiro::new(seed, index).fill(buffer);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

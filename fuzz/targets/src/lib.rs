@@ -1,0 +1,55 @@
+//! The bodies of the fuzz targets.
+//!
+//! A *target* takes any bytes and determines whether something is wrong with Assay, or between
+//! Assay and the CPythons that it speaks of. Targets return what they find; `fuzz/fuzz_targets`
+//! has libFuzzer call them, and a test of this crate replays the corpus through them, on stable
+//! Rust. A target must not load a pickle in its own process: only the oracle loads.
+
+mod analyze;
+mod decode;
+mod dictionary;
+mod divergence;
+mod feedback;
+mod mutate;
+mod roundtrip;
+mod soundness;
+mod witness;
+
+pub use analyze::Analyze;
+pub use decode::Decode;
+pub use dictionary::dictionary;
+pub use divergence::Divergence;
+pub use feedback::fuzz;
+pub use mutate::{crossover, mutate};
+pub use roundtrip::Roundtrip;
+pub use soundness::Soundness;
+
+/// One question asked of any input.
+pub trait Target: Sized {
+    /// Its name, as `cargo fuzz list` has it.
+    const NAME: &'static str;
+
+    /// Sets up what it needs.
+    ///
+    /// # Panics
+    /// If this machine lacks something; the message says what.
+    fn new() -> Self;
+
+    /// Tries one input. The same input must find the same, whatever was tried before; only how
+    /// much is tried may depend on what is known already.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    fn run(&mut self, input: &[u8]) -> Result<Behaviour, String>;
+}
+
+/// What was made of an input, as one number: a new one is as good as new coverage.
+pub type Behaviour = u64;
+
+/// A number for whatever choice an input is to make of itself.
+fn choice(input: &[u8], salt: u64) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (input, salt).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,65 @@
+//! `soundness`: what the analyser calls safe touches nothing, when it is loaded, that the policy
+//! does not allow.
+//!
+//! Each input is judged and loaded in the deny tier, by an engine and an interpreter that its own
+//! bytes choose. It is loaded for real, by every engine, if it is called safe and asks for
+//! something not allowed, or if it is called safe, asks for something, and its behaviour is rare.
+
+use assay_analyzer::Policy;
+use assay_differential::{Behaviour as Tuple, Class, Load, compare};
+use assay_oracle::{DenyObservation, Engine, Outcome, Refused, Run};
+use assay_subjects::{JudgeBy, Judged, Subject};
+
+use crate::witness::{Witness, analyser, policy};
+use crate::{Behaviour, Target, choice};
+
+const ENGINES: [Engine; 5] =
+    [Engine::CLoads, Engine::CFile, Engine::CStream, Engine::CReuse, Engine::Py];
+
+/// See the module.
+pub struct Soundness {
+    policy: Policy,
+    subject: Box<dyn Subject>,
+    witness: Witness,
+}
+
+/// Whether the load asked for something that is not allowed, or died.
+fn speaks_against(seen: &DenyObservation) -> bool {
+    seen.persistent > 0
+        || seen.outcome == Outcome::Signaled
+        || seen.resolved.iter().any(|asked| !asked.allowed)
+}
+
+impl Target for Soundness {
+    const NAME: &'static str = "soundness";
+
+    fn new() -> Self {
+        let policy = policy();
+        let witness = Witness::new(&policy, Refused::Raise);
+        Self { subject: analyser(&policy), witness, policy }
+    }
+
+    fn run(&mut self, input: &[u8]) -> Result<Behaviour, String> {
+        let judgement = self.subject.judge(input);
+        let python = self.witness.python(input);
+        let engine = ENGINES[choice(input, 3) as usize % ENGINES.len()];
+        let seen = self.witness.deny(Load { python, run: Run::from(engine) }, input);
+        let known = |name: &str| self.witness.knows(name);
+        let behaviour = Tuple::new(input, &known).judged(&judgement).denied(&seen).id();
+        let rare = self.witness.is_rare(behaviour);
+        let safe = judgement.verdict == Judged::Safe;
+        if safe && (speaks_against(&seen) || rare && !seen.resolved.is_empty()) {
+            let seen = self.witness.full(python, &ENGINES, input);
+            let found = compare(&judgement, JudgeBy::Policy, &self.policy, &seen);
+            let mut grave = found.iter().filter(|found| found.class != Class::Divergence);
+            if let Some(found) = grave.next() {
+                let engines: Vec<_> = found.engines().iter().map(|e| e.name()).collect();
+                return Err(format!("{} ({})", found.summary, engines.join(", ")));
+            }
+        }
+        match judgement.crashed {
+            true => Err(judgement.detail.unwrap_or_default()),
+            false => Ok(behaviour),
+        }
+    }
+}
