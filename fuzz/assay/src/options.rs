@@ -83,7 +83,8 @@ impl SeedArgs {
 /// `--analyzer` and what goes with it.
 #[derive(Clone, Debug, Args)]
 pub struct AnalyzerArgs {
-    /// Analyser to test: `assay`, `assay:POLICY` or `exec:COMMAND`; repeat for more
+    /// Analyser to test: `assay`, `assay:POLICY`, `exec:COMMAND` or `planted:NAME` (one with a
+    /// known hole); repeat for more
     #[arg(long = "analyzer", value_name = "SPEC", default_value = "assay")]
     pub analyzers: Vec<SubjectSpec>,
     /// Longest time for one answer of an external analyser

@@ -9,10 +9,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The text names no analyser.
     #[error(
-        "no analyser is called {0:?}; expected `assay`, `assay:POLICY` or `exec:COMMAND`, \
-         as in `exec:python3 scanner.py`"
+        "no analyser is called {0:?}; expected `assay`, `assay:POLICY`, `planted:NAME` or \
+         `exec:COMMAND`, as in `exec:python3 scanner.py`"
     )]
     Unknown(String),
+    /// The text after `planted:` is no hole's name.
+    #[error("no planted analyser is called {0:?}; `assay planted list` lists them")]
+    Hole(String),
     /// A third party's analyser that Assay knows of and cannot install yet.
     #[error(
         "the analyser {0:?} is not installed, and Assay cannot install it yet; put a small \

@@ -8,6 +8,7 @@ mod assay;
 mod error;
 mod exec;
 mod judgement;
+mod planted;
 mod spec;
 mod subject;
 

@@ -5,10 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use assay_analyzer::Policy;
+use assay_planted::Scanner;
 use serde::{Deserialize, Serialize};
 
 use crate::assay::AssaySubject;
 use crate::exec::ExecSubject;
+use crate::planted::PlantedSubject;
 use crate::{Error, Result, Subject};
 
 /// What refutes a `safe`.
@@ -53,7 +55,7 @@ const THIRD_PARTIES: [&str; 6] = [
     "torch-weights-only",
 ];
 
-/// An analyser by name: `assay`, `assay:POLICY` or `exec:COMMAND`.
+/// An analyser by name: `assay`, `assay:POLICY`, `planted:NAME` or `exec:COMMAND`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SubjectSpec {
     name: String,
@@ -66,6 +68,8 @@ enum Kind {
     Assay,
     /// Ours, with a policy of its own.
     AssayWith(String),
+    /// A small scanner with a planted hole, by name, or the one without.
+    Planted(String),
     /// A command that speaks the protocol.
     Exec(Vec<String>),
 }
@@ -78,7 +82,7 @@ impl SubjectSpec {
 
     /// Whether it is our own analyser.
     pub fn is_assay(&self) -> bool {
-        !matches!(self.kind, Kind::Exec(_))
+        matches!(self.kind, Kind::Assay | Kind::AssayWith(_))
     }
 
     /// What refutes its `safe` when nothing is said: our own analyser promises a policy, others
@@ -99,6 +103,10 @@ impl SubjectSpec {
     pub fn start(&self, policy: &Policy, timeout: Duration) -> Result<Box<dyn Subject>> {
         Ok(match &self.kind {
             Kind::Assay | Kind::AssayWith(_) => Box::new(AssaySubject::new(self.policy(policy)?)),
+            Kind::Planted(name) => {
+                let scanner = Scanner::named(name).ok_or_else(|| Error::Hole(name.clone()))?;
+                Box::new(PlantedSubject(scanner))
+            }
             Kind::Exec(words) => Box::new(ExecSubject::start(words, timeout)?),
         })
     }
@@ -112,6 +120,12 @@ impl FromStr for SubjectSpec {
             None if text == "assay" => Kind::Assay,
             Some(("assay", "")) => return Err(Error::Empty(text.into(), "`assay:POLICY`")),
             Some(("assay", policy)) => Kind::AssayWith(policy.to_owned()),
+            Some(("planted", name)) => {
+                if Scanner::named(name).is_none() {
+                    return Err(Error::Hole(name.to_owned()));
+                }
+                Kind::Planted(name.to_owned())
+            }
             Some(("exec", command)) => {
                 let words =
                     shlex::split(command).ok_or_else(|| Error::Quoting(command.to_owned()))?;
@@ -148,6 +162,8 @@ mod tests {
         let kind = |text: &str| text.parse::<SubjectSpec>().unwrap().kind;
         assert_eq!(kind("assay"), Kind::Assay);
         assert_eq!(kind("assay:numpy"), Kind::AssayWith("numpy".into()));
+        assert_eq!(kind("planted:inst-unread"), Kind::Planted("inst-unread".into()));
+        assert_eq!(kind("planted:base"), Kind::Planted("base".into()));
         assert_eq!(
             kind("exec:python3 'my scanner.py' --flaw x:y"),
             Kind::Exec(["python3", "my scanner.py", "--flaw", "x:y"].map(String::from).into())
@@ -162,6 +178,7 @@ mod tests {
         assert!(error("exec:a 'b").contains("quote"));
         assert!(error("exec: ").contains("names nothing"));
         assert!(error("assay:").contains("names nothing"));
+        assert!(error("planted:x").contains("assay planted list"));
     }
 
     #[test]
@@ -169,5 +186,6 @@ mod tests {
         let mode = |text: &str| text.parse::<SubjectSpec>().unwrap().judge_mode();
         assert_eq!(mode("assay:data"), JudgeBy::Policy);
         assert_eq!(mode("exec:x"), JudgeBy::Effects);
+        assert_eq!(mode("planted:base"), JudgeBy::Effects);
     }
 }
