@@ -31,12 +31,20 @@ enum Style {
     Partial,
     /// A lazy map consumed by a container's constructor.
     Map,
-    /// `functools.reduce` or `starmap` over the arguments.
+    /// `starmap` over the arguments.
     Starmap,
+    /// `functools.reduce` over two arguments.
+    Fold,
+    /// The missing key of a `defaultdict`, whose factory it is.
+    Factory,
+    /// SETITEM or SETITEMS, on an instance of a class that was given it as `__setitem__`.
+    SetItem,
+    /// The hash of a key, by whatever opcode makes a dict or a set.
+    Key,
 }
 
 /// Weights are by repetition: the plain ways are what most gadgets are checked by.
-const STYLES: [Style; 22] = [
+const STYLES: [Style; 28] = [
     Style::Reduce,
     Style::Reduce,
     Style::Reduce,
@@ -59,6 +67,12 @@ const STYLES: [Style; 22] = [
     Style::Partial,
     Style::Map,
     Style::Starmap,
+    Style::Fold,
+    Style::Factory,
+    Style::SetItem,
+    Style::SetItem,
+    Style::Key,
+    Style::Key,
 ];
 
 /// Types whose `__new__` iterates its argument.
@@ -89,7 +103,7 @@ impl Style {
     /// Whether it can pass `count` arguments in this protocol.
     fn fits(self, count: usize, protocol: u8) -> bool {
         match self {
-            Self::Reduce | Self::Partial => true,
+            Self::Reduce | Self::Partial | Self::Factory | Self::Key => true,
             // Without arguments both only make an instance of a class, but call a function.
             Self::Inst => true,
             Self::Obj => protocol >= 1,
@@ -98,6 +112,7 @@ impl Style {
             Self::SetState | Self::ClassSetState | Self::Append => count == 1,
             Self::Add => count == 1 && protocol >= 4,
             Self::Map | Self::Starmap => count >= 1,
+            Self::Fold | Self::SetItem => count == 2,
         }
     }
 }
@@ -121,7 +136,7 @@ impl Emitter<'_, '_> {
     fn lazy_map(&mut self, callable: &GlobalName, args: &[Value], how: Opcode) {
         self.named("builtins", "map");
         self.tuple_of(args.len() + 1, |e, index| match index.checked_sub(1) {
-            None => e.global_hidden(callable),
+            None => e.callable(callable),
             Some(index) => e.listed(&args[index]),
         });
         self.op(how);
@@ -135,16 +150,85 @@ impl Emitter<'_, '_> {
         self.empty_dict();
         self.set_items(1, |e| {
             e.str(attribute);
-            e.global_hidden(callable);
+            e.callable(callable);
         });
         self.op(Opcode::Build);
+    }
+
+    /// Pushes `partial(callable, *args)`, which takes whatever else it is called with behind them.
+    fn bound(&mut self, callable: &GlobalName, args: &[Value]) {
+        self.named("functools", "partial");
+        self.tuple_of(args.len() + 1, |e, index| match index.checked_sub(1) {
+            None => e.callable(callable),
+            Some(index) => e.value(&args[index], true),
+        });
+        self.op(Opcode::Reduce);
+    }
+
+    /// Pushes an instance of a class that was given an attribute.
+    fn instance(&mut self, attribute: &str, value: &dyn Fn(&mut Self)) {
+        let (module, name) = *self.choices.pick(&CLASSES);
+        // State that is a pair sets attributes, and a class has those, too.
+        self.named(module, name);
+        self.tuple_of(2, |e, index| {
+            if index == 0 {
+                e.op(Opcode::None);
+                return;
+            }
+            e.empty_dict();
+            e.set_items(1, |e| {
+                e.str(attribute);
+                value(e);
+            });
+        });
+        self.op(Opcode::Build);
+        self.tuple_of(0, |_, _| {});
+        let new = self.speaks(Opcode::NewObj);
+        self.op(if new { Opcode::NewObj } else { Opcode::Reduce });
+    }
+
+    /// Makes a dict or a set of the key at the top.
+    fn as_key(&mut self) {
+        let index = self.machine.memoised() as usize + 300;
+        self.op_memo(if self.protocol == 0 { Opcode::Put } else { Opcode::LongBinPut }, index);
+        self.op(Opcode::Pop);
+        let way = self.choices.below(5);
+        match way {
+            0 => self.empty_dict(),
+            1 if self.protocol >= 1 => {
+                self.empty_dict();
+                self.op(Opcode::Mark);
+            }
+            2 if self.protocol >= 4 => {
+                self.op(Opcode::EmptySet);
+                self.op(Opcode::Mark);
+            }
+            _ => self.op(Opcode::Mark),
+        }
+        self.recall(index);
+        match way {
+            2 if self.protocol >= 4 => self.op(Opcode::AddItems),
+            3 if self.protocol >= 4 => self.op(Opcode::FrozenSet),
+            0 => {
+                self.op(Opcode::None);
+                self.op(Opcode::SetItem);
+            }
+            1 if self.protocol >= 1 => {
+                self.op(Opcode::None);
+                self.op(Opcode::SetItems);
+            }
+            _ => {
+                self.op(Opcode::None);
+                self.op(Opcode::Dict);
+            }
+        }
     }
 
     /// Pushes the result of a call of `callable`.
     fn called(&mut self, callable: &GlobalName, args: &[Value], style: Style) {
         match style {
             Style::Reduce => {
-                self.global_hidden(callable);
+                self.callable(callable);
                 self.arguments(args);
                 self.noise();
                 self.op(Opcode::Reduce);
@@ -158,7 +242,7 @@ impl Emitter<'_, '_> {
             }
             Style::Obj => {
                 self.op(Opcode::Mark);
-                self.global_hidden(callable);
+                self.callable(callable);
                 args.iter().for_each(|arg| self.value(arg, true));
                 self.op(Opcode::Obj);
             }
@@ -181,24 +265,7 @@ impl Emitter<'_, '_> {
                 self.op(Opcode::Build);
             }
             Style::ClassSetState => {
-                let (module, name) = *self.choices.pick(&CLASSES);
-                // State that is a pair sets attributes, and a class has those, too.
-                self.named(module, name);
-                self.tuple_of(2, |e, index| {
-                    if index == 0 {
-                        e.op(Opcode::None);
-                        return;
-                    }
-                    e.empty_dict();
-                    e.set_items(1, |e| {
-                        e.str("__setstate__");
-                        e.global_hidden(callable);
-                    });
-                });
-                self.op(Opcode::Build);
-                self.tuple_of(0, |_, _| {});
-                let new = self.speaks(Opcode::NewObj);
-                self.op(if new { Opcode::NewObj } else { Opcode::Reduce });
+                self.instance("__setstate__", &|e| e.callable(callable));
                 args.iter().for_each(|arg| self.value(arg, true));
                 self.op(Opcode::Build);
             }
@@ -220,12 +287,7 @@ impl Emitter<'_, '_> {
                 self.op(Opcode::AddItems);
             }
             Style::Partial => {
-                self.named("functools", "partial");
-                self.tuple_of(args.len() + 1, |e, index| match index.checked_sub(1) {
-                    None => e.global_hidden(callable),
-                    Some(index) => e.value(&args[index], true),
-                });
-                self.op(Opcode::Reduce);
+                self.bound(callable, args);
                 self.memo();
                 self.tuple_of(0, |_, _| {});
                 self.op(Opcode::Reduce);
@@ -243,7 +305,7 @@ impl Emitter<'_, '_> {
                     e.named("itertools", "starmap");
                     e.tuple_of(2, |e, index| {
                         if index == 0 {
-                            e.global_hidden(callable);
+                            e.callable(callable);
                             return;
                         }
                         e.empty_list();
@@ -252,6 +314,41 @@ impl Emitter<'_, '_> {
                     e.op(Opcode::Reduce);
                 });
                 self.op(Opcode::Reduce);
+            }
+            Style::Fold => {
+                self.named("functools", "reduce");
+                self.tuple_of(3, |e, index| match index {
+                    0 => e.callable(callable),
+                    1 => e.listed(&args[1]),
+                    _ => e.value(&args[0], true),
+                });
+                self.op(Opcode::Reduce);
+            }
+            Style::Factory => {
+                self.named("operator", "getitem");
+                self.tuple_of(2, |e, index| {
+                    if index == 1 {
+                        e.scalar();
+                        return;
+                    }
+                    e.named("collections", "defaultdict");
+                    e.tuple_of(1, |e, _| e.bound(callable, args));
+                    e.op(Opcode::Reduce);
+                });
+                self.op(Opcode::Reduce);
+            }
+            Style::SetItem => {
+                self.instance("__setitem__", &|e| e.bound(callable, &[]));
+                let many = self.protocol >= 1 && self.choices.one_in(2);
+                if many {
+                    self.op(Opcode::Mark);
+                }
+                args.iter().for_each(|arg| self.value(arg, true));
+                self.op(if many { Opcode::SetItems } else { Opcode::SetItem });
+            }
+            Style::Key => {
+                self.instance("__hash__", &|e| e.bound(callable, args));
+                self.as_key();
             }
         }
         self.machine.retype_top(Slot { kind: Kind::Object, hashable: true });

@@ -8,7 +8,7 @@ use assay_pickle::{ArgumentForm, Opcode};
 use crate::emitter::{Emitter, MAX_MEMO};
 
 /// Integers in text for INT and LONG. Which readers take which, and as what, differs.
-const NUMERALS: [&[u8]; 48] = [
+const NUMERALS: [&[u8]; 57] = [
     b"0",
     b"-0",
     b"00",
@@ -50,17 +50,26 @@ const NUMERALS: [&[u8]; 48] = [
     b"1e3",
     b"2147483647",
     b"2147483648",
+    b"-2147483648",
     b"-2147483649",
+    b"4294967295",
+    b"4294967296",
+    b"65535",
+    b"65536",
+    b"-128",
     b"9223372036854775807",
     b"9223372036854775808",
+    b"-9223372036854775808",
     b"-9223372036854775809",
+    b"18446744073709551615",
+    b"18446744073709551616",
     b"True",
     b"\xd9\xa1",
     b"1\x1f",
 ];
 
 /// Memo indices in text for GET and PUT.
-const INDICES: [&[u8]; 24] = [
+const INDICES: [&[u8]; 29] = [
     b"0",
     b"1",
     b"00",
@@ -82,6 +91,11 @@ const INDICES: [&[u8]; 24] = [
     b"a",
     b"1.0",
     b"1L",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551616",
+    b"-9223372036854775808",
     b"\xd9\xa0",
     b"0_0",
     b"\t0",
@@ -272,6 +286,10 @@ impl Emitter<'_, '_> {
         let form = opcode.info().form;
         match form {
             ArgumentForm::None => self.op(opcode),
+            ArgumentForm::DecimalLine if opcode == Opcode::Int && self.choices.one_in(24) => {
+                let digits = 4299 + self.choices.below(3);
+                self.op_line(opcode, &vec![b'1'; digits]);
+            }
             ArgumentForm::DecimalLine if opcode == Opcode::Int => self.pick_line(opcode, &NUMERALS),
             ArgumentForm::DecimalLine => self.pick_line(opcode, &INDICES),
             ArgumentForm::LongLine if self.choices.one_in(24) => {

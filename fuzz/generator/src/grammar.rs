@@ -71,6 +71,12 @@ pub(crate) fn python2_names(global: &GlobalName) -> impl Iterator<Item = GlobalN
     names.chain(modules.map(rename))
 }
 
+/// Whether a module has this name in Python 2 only: what looks modules up by name fails.
+pub(crate) fn is_python2_module(module: &str) -> bool {
+    old_names().modules.values().flatten().any(|old| old == module)
+        || old_names().names.values().flatten().any(|old| old.module == module)
+}
+
 /// The weights of opcodes, by profile.
 fn weights() -> Result<HashMap<String, [usize; 4]>> {
     toml::from_str(include_str!("../data/weights.toml")).map_err(|error| Error::Data {

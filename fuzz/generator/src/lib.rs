@@ -30,6 +30,7 @@ mod generator;
 mod grammar;
 mod idiom;
 mod literal;
+mod lookup;
 pub mod machine;
 pub mod mutate;
 mod name;
@@ -39,6 +40,7 @@ mod plain;
 mod profile;
 mod program;
 mod random;
+mod strategy;
 mod template;
 mod walk;
 
@@ -48,4 +50,7 @@ pub use error::{Error, Result};
 pub use generator::{Generator, gadget_pickle, generate_seeded, idiom_pickle};
 pub use profile::Profile;
 pub use random::fill_entropy;
+pub use strategy::Pickle;
+#[cfg(feature = "proptest")]
+pub use strategy::{PickleTree, Pickles, any_pickle, pickles};
 pub use template::{Template, Type};

@@ -114,6 +114,12 @@ impl Emitter<'_, '_> {
             self.noise();
             return;
         }
+        if name.module == name.name && self.choices.one_in(2) {
+            self.string_hidden(&name.module);
+            self.op(Opcode::Dup);
+            self.op(Opcode::StackGlobal);
+            return;
+        }
         match self.choices.below(4) {
             0 if self.room() > 12 => {
                 // Both strings are in the memo long before they are used, name first.

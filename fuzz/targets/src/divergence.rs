@@ -5,12 +5,12 @@
 //! `ASSAY_DIVERGENCE=all` in the environment every disagreement counts, those of `dis` and
 //! between versions included: for reducing one with `cargo fuzz tmin`.
 
-use assay_differential::{Behaviour as Tuple, Load, divergence};
+use assay_differential::{Behaviour, Load, divergence};
 use assay_oracle::{Engine, Refused, Run};
 use assay_subjects::{Judged, Subject};
 
 use crate::witness::{Witness, analyser, policy};
-use crate::{Behaviour, Target};
+use crate::{Features, Target};
 
 /// Engines that each input meets in the deny tier.
 const FIRST: [Engine; 3] = [Engine::CLoads, Engine::Py, Engine::Dis];
@@ -32,25 +32,24 @@ impl Target for Divergence {
         Self { subject: analyser(&policy), witness, all }
     }
 
-    fn run(&mut self, input: &[u8]) -> Result<Behaviour, String> {
+    fn run(&mut self, input: &[u8]) -> Result<Features, String> {
         let judgement = self.subject.judge(input);
         let python = self.witness.python(input);
         let load = |python: usize, engine: Engine| Load { python, run: Run::from(engine) };
         let mut seen = FIRST.map(|engine| self.witness.deny(load(python, engine), input)).to_vec();
         let other = (python + 1) % self.witness.pythons();
         seen.push(self.witness.deny(load(other, Engine::CLoads), input));
-        let known = |name: &str| self.witness.knows(name);
-        let mut tuple = Tuple::new(input, &known);
-        tuple.judged(&judgement);
-        seen.iter().for_each(|seen| _ = tuple.denied(seen));
-        let behaviour = tuple.id();
-        let rare = self.witness.is_rare(behaviour);
+        let mut behaviour = Behaviour::new(input, &|_| false);
+        behaviour.judged(&judgement);
+        seen.iter().for_each(|seen| _ = behaviour.denied(seen));
+        let mut features: Features = self.witness.names(&seen[0]).collect();
+        features.push(behaviour.id());
         let counts = |engine: &Engine| self.all || engine.loads();
         let differs = |i: usize| seen[i].outcome != seen[0].outcome;
         let differ = (0..FIRST.len()).any(|i| counts(&FIRST[i]) && differs(i))
             || self.all && differs(FIRST.len());
         let vouched = self.all || judgement.verdict == Judged::Safe;
-        if vouched && (differ || rare) {
+        if vouched && (differ || self.witness.is_worth_a_load(behaviour.id())) {
             let engines: Vec<Engine> = Engine::ALL.into_iter().filter(counts).collect();
             let pythons = if self.all { 0..self.witness.pythons() } else { python..python + 1 };
             let mut full = Vec::new();
@@ -66,6 +65,6 @@ impl Target for Divergence {
                 return Err(format!("judged {}, yet {}", judgement.verdict, sides.join("; ")));
             }
         }
-        Ok(behaviour)
+        Ok(features)
     }
 }

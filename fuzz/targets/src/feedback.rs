@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::Target;
 
-/// Counters. libFuzzer clears and reads them all for each input, so their number is paid for
-/// each time; at this many it does not show, and some ten thousand behaviours find room.
-const COUNTERS: usize = 1 << 14;
+/// Counters: behaviours beyond so many share one. Each new one adds an input to the corpus, and
+/// what libFuzzer does for every new input grows with the corpus: at four times as many it spent
+/// most of its time there.
+const COUNTERS: usize = 1 << 12;
 
 #[cfg_attr(target_os = "linux", unsafe(link_section = "__libfuzzer_extra_counters"))]
 #[expect(unsafe_code, reason = "only the name of a section; libFuzzer looks for it there")]
@@ -22,7 +23,11 @@ static EXTRA: [AtomicU8; COUNTERS] = [const { AtomicU8::new(0) }; COUNTERS];
 /// If the target finds something wrong: that is how libFuzzer learns of it.
 pub fn fuzz<T: Target>(target: &RefCell<T>, input: &[u8]) {
     match target.borrow_mut().run(input) {
-        Ok(behaviour) => EXTRA[behaviour as usize % COUNTERS].store(1, Ordering::Relaxed),
+        Ok(features) => {
+            for feature in features {
+                EXTRA[feature as usize % COUNTERS].store(1, Ordering::Relaxed);
+            }
+        }
         Err(wrong) => panic!("{}: {wrong}", T::NAME),
     }
 }

@@ -40,11 +40,13 @@ pub trait Target: Sized {
     ///
     /// # Errors
     /// What is wrong, for people.
-    fn run(&mut self, input: &[u8]) -> Result<Behaviour, String>;
+    fn run(&mut self, input: &[u8]) -> Result<Features, String>;
 }
 
-/// What was made of an input, as one number: a new one is as good as new coverage.
-pub type Behaviour = u64;
+/// What was made of an input, as numbers: a new one is as good as new coverage. One of them stands
+/// for the tuple of verdict, outcomes and so on; names touched have a number each, for with
+/// every set of names in the tuple nearly every input would be new.
+pub type Features = Vec<u64>;
 
 /// A number for whatever choice an input is to make of itself.
 fn choice(input: &[u8], salt: u64) -> u64 {

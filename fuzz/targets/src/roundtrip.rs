@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use assay_pickle::{Opcode, Program, Reader, Writer, disassemble};
 
-use crate::{Behaviour, Target};
+use crate::{Features, Target};
 
 /// See the module.
 pub struct Roundtrip;
@@ -28,7 +28,7 @@ impl Target for Roundtrip {
         Self
     }
 
-    fn run(&mut self, input: &[u8]) -> Result<Behaviour, String> {
+    fn run(&mut self, input: &[u8]) -> Result<Features, String> {
         if Program::parse(input).to_bytes() != input {
             return Err("a parsed program gives other bytes".to_owned());
         }
@@ -40,6 +40,6 @@ impl Target for Roundtrip {
         let mut behaviour = DefaultHasher::new();
         (opcodes.last().map(|opcode| opcode.byte()), bytes.len() == input.len())
             .hash(&mut behaviour);
-        Ok(behaviour.finish())
+        Ok(vec![behaviour.finish()])
     }
 }

@@ -2,16 +2,16 @@
 //! does not allow.
 //!
 //! Each input is judged and loaded in the deny tier, by an engine and an interpreter that its own
-//! bytes choose. It is loaded for real, by every engine, if it is called safe and asks for
-//! something not allowed, or if it is called safe, asks for something, and its behaviour is rare.
+//! bytes choose. If it is called safe and asks for something not allowed, it is loaded for real,
+//! by every engine; if it is called safe and does anything rare, by two.
 
 use assay_analyzer::Policy;
-use assay_differential::{Behaviour as Tuple, Class, Load, compare};
+use assay_differential::{Behaviour, Class, Load, compare};
 use assay_oracle::{DenyObservation, Engine, Outcome, Refused, Run};
 use assay_subjects::{JudgeBy, Judged, Subject};
 
 use crate::witness::{Witness, analyser, policy};
-use crate::{Behaviour, Target, choice};
+use crate::{Features, Target, choice};
 
 const ENGINES: [Engine; 5] =
     [Engine::CLoads, Engine::CFile, Engine::CStream, Engine::CReuse, Engine::Py];
@@ -21,6 +21,14 @@ pub struct Soundness {
     policy: Policy,
     subject: Box<dyn Subject>,
     witness: Witness,
+}
+
+impl Soundness {
+    /// Names that were never touched together, or an ending that was never seen with them.
+    fn is_worth_a_load(&mut self, features: &[u64]) -> bool {
+        let bytes: Vec<u8> = features.iter().flat_map(|feature| feature.to_le_bytes()).collect();
+        self.witness.is_worth_a_load(choice(&bytes, 5))
+    }
 }
 
 /// Whether the load asked for something that is not allowed, or died.
@@ -39,17 +47,19 @@ impl Target for Soundness {
         Self { subject: analyser(&policy), witness, policy }
     }
 
-    fn run(&mut self, input: &[u8]) -> Result<Behaviour, String> {
+    fn run(&mut self, input: &[u8]) -> Result<Features, String> {
         let judgement = self.subject.judge(input);
         let python = self.witness.python(input);
         let engine = ENGINES[choice(input, 3) as usize % ENGINES.len()];
         let seen = self.witness.deny(Load { python, run: Run::from(engine) }, input);
-        let known = |name: &str| self.witness.knows(name);
-        let behaviour = Tuple::new(input, &known).judged(&judgement).denied(&seen).id();
-        let rare = self.witness.is_rare(behaviour);
+        let behaviour = Behaviour::new(input, &|_| false).judged(&judgement).denied(&seen).id();
+        let mut features: Features = self.witness.names(&seen).collect();
+        features.push(behaviour);
         let safe = judgement.verdict == Judged::Safe;
-        if safe && (speaks_against(&seen) || rare && !seen.resolved.is_empty()) {
-            let seen = self.witness.full(python, &ENGINES, input);
+        let against = safe && speaks_against(&seen);
+        if against || safe && !seen.resolved.is_empty() && self.is_worth_a_load(&features) {
+            let engines = if against { &ENGINES[..] } else { &[Engine::CLoads, engine] };
+            let seen = self.witness.full(python, engines, input);
             let found = compare(&judgement, JudgeBy::Policy, &self.policy, &seen);
             let mut grave = found.iter().filter(|found| found.class != Class::Divergence);
             if let Some(found) = grave.next() {
@@ -59,7 +69,7 @@ impl Target for Soundness {
         }
         match judgement.crashed {
             true => Err(judgement.detail.unwrap_or_default()),
-            false => Ok(behaviour),
+            false => Ok(features),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! names count.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assay_analyzer::Policy;
 use assay_corpus::{GlobalName, gadgets};
@@ -12,13 +12,19 @@ use assay_oracle::{
 };
 use assay_subjects::{Subject, SubjectSpec};
 
-use crate::{Behaviour, choice};
+use crate::choice;
 
 /// What a load may take. Longer ones cost thousands of others.
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Pickles of one behaviour that are loaded for real though nothing speaks against them.
 const SAMPLES: u32 = 2;
+
+/// One part in so many of the time goes to such loads: one costs as much as a hundred others.
+const SHARE: u32 = 8;
+
+/// They may go before by so much: interpreters take time to start.
+const ADVANCE: Duration = Duration::from_secs(2);
 
 /// The policy of the targets: the widest whose modules every CPython has.
 pub fn policy() -> Policy {
@@ -37,7 +43,10 @@ pub struct Witness {
     full: Oracle,
     policy: Policy,
     gadgets: HashSet<String>,
-    seen: HashMap<Behaviour, u32>,
+    seen: HashMap<u64, u32>,
+    began: Instant,
+    /// Spent on full loads.
+    loading: Duration,
 }
 
 impl Witness {
@@ -53,7 +62,15 @@ impl Witness {
         let (deny, full) = (start(config.clone()), start(config));
         let dotted = |global: &GlobalName| format!("{}.{}", global.module, global.name);
         let gadgets = gadgets().iter().map(|gadget| dotted(&gadget.global)).collect();
-        Self { deny, full, policy: policy.clone(), gadgets, seen: HashMap::new() }
+        Self {
+            deny,
+            full,
+            policy: policy.clone(),
+            gadgets,
+            seen: HashMap::new(),
+            began: Instant::now(),
+            loading: Duration::ZERO,
+        }
     }
 
     /// The interpreter that an input asks for.
@@ -78,19 +95,28 @@ impl Witness {
             let seen = self.full.full(python, Run::from(*engine), input);
             seen.unwrap_or_else(|error| panic!("the oracle failed: {error}"))
         };
-        engines.iter().map(&mut load).collect()
+        let began = Instant::now();
+        let seen = engines.iter().map(&mut load).collect();
+        self.loading += began.elapsed();
+        seen
     }
 
-    /// Counts a behaviour; whether it is so rare that a full load may tell something new. The
-    /// first input of a process always is, so what was found once is found again.
-    pub fn is_rare(&mut self, behaviour: Behaviour) -> bool {
+    /// Whether a behaviour is so rare that a full load may tell something new, and there is time
+    /// for one. The first input of a process always is and always has, so what was found once is
+    /// found again.
+    pub fn is_worth_a_load(&mut self, behaviour: u64) -> bool {
         let seen = self.seen.entry(behaviour).or_default();
         *seen = seen.saturating_add(1);
-        *seen <= SAMPLES
+        *seen <= SAMPLES && self.loading < ADVANCE + self.began.elapsed() / SHARE
     }
 
-    /// Whether a name is one that behaviour is told apart by.
-    pub fn knows(&self, name: &str) -> bool {
+    /// A number for each name that was asked for and is known.
+    pub fn names(&self, seen: &DenyObservation) -> impl Iterator<Item = u64> {
+        let names = seen.resolved.iter().map(|asked| format!("{}.{}", asked.module, asked.name));
+        names.filter(|name| self.knows(name)).map(|name| choice(name.as_bytes(), 4))
+    }
+
+    fn knows(&self, name: &str) -> bool {
         self.policy.allows_resolve(name) || self.policy.denied(name) || self.gadgets.contains(name)
     }
 }

@@ -28,7 +28,7 @@ fn replay<T: Target>(step: usize, mutants: u32) -> usize {
         let mut input = bytes.to_vec();
         for round in 0..=mutants {
             match target.run(&input) {
-                Ok(behaviour) => _ = behaviours.insert(behaviour),
+                Ok(features) => behaviours.extend(features),
                 Err(wrong) => panic!("{name}: {wrong}\n{}", input.escape_ascii()),
             }
             input = bytes.to_vec();
@@ -45,7 +45,7 @@ fn replay<T: Target>(step: usize, mutants: u32) -> usize {
 
 #[test]
 fn decode() {
-    assert!(replay::<Decode>(1, 8) > 20);
+    assert!(replay::<Decode>(1, 8) > 10);
 }
 
 #[test]
@@ -78,7 +78,7 @@ impl Target for Wrong {
         Self
     }
 
-    fn run(&mut self, _: &[u8]) -> Result<u64, String> {
+    fn run(&mut self, _: &[u8]) -> Result<Vec<u64>, String> {
         Err("all of it".to_owned())
     }
 }

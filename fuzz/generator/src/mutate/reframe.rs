@@ -35,7 +35,8 @@ enum Frames {
     Full,
     /// Some end earlier, between two opcodes, as before a large object.
     Short,
-    /// Some end within an opcode, beyond STOP or beyond the next: unpicklers disagree.
+    /// Some end within an opcode, beyond STOP or beyond the next: unpicklers disagree. Or there is
+    /// nothing else in the last pickle of the stream, which without them would be no pickle.
     Wrong,
 }
 
@@ -71,7 +72,9 @@ fn frames(program: &Program) -> Frames {
             return Frames::Wrong;
         }
     }
-    if left > 0 { Frames::Wrong } else { found }
+    let last = program.codes.rsplit(|code| code.opcode() == Opcode::Stop).next();
+    let bare = last.is_some_and(|codes| !codes.is_empty() && codes.iter().all(is_frame));
+    if left > 0 || bare { Frames::Wrong } else { found }
 }
 
 /// Makes each frame reach to the next or to STOP.
@@ -194,6 +197,8 @@ mod tests {
         assert_eq!(of(3, b"N."), Frames::Wrong);
         assert_eq!(of(1, b"K\x01."), Frames::Wrong);
         assert_eq!(frames(&Program::parse(b"N.")), Frames::None);
+        assert_eq!(of(0, b""), Frames::Wrong);
+        assert_eq!(frames(&Program::parse(b"N.\x95\0\0\0\0\0\0\0\0")), Frames::Wrong);
         let seeds = assay_corpus::seeds().iter();
         for seed in seeds.filter(|seed| seed.bytes.len() < 2000) {
             assert_ne!(frames(&Program::parse(seed.bytes)), Frames::Wrong, "{}", seed.name);

@@ -1,7 +1,7 @@
 //! Numbers the memo anew: every index that is stored at and recalled moves alike.
 
 use arbitrary::Unstructured;
-use assay_pickle::{Code, Opcode, Program};
+use assay_pickle::{Argument, Code, Opcode, Program};
 
 use super::{Mutator, code};
 use crate::check::memo_index;
@@ -27,7 +27,11 @@ fn uses_memo(code: &Code) -> bool {
 /// Whether the index is one that all unpicklers read alike, and small.
 fn is_certain(code: &Code) -> bool {
     let instruction = code.view();
-    instruction.ambiguity.is_none() && memo_index(&instruction) < MAX_MEMO as u64
+    let readable = match instruction.argument {
+        Argument::Numeral(numeral) => numeral.value.is_some_and(|value| value >= 0),
+        _ => true,
+    };
+    readable && instruction.ambiguity.is_none() && memo_index(&instruction) < MAX_MEMO as u64
 }
 
 impl Mutator for Renumber {
@@ -95,6 +99,9 @@ mod tests {
         Renumber.mutate(&mut program, &mut Unstructured::new(&[255, 255, 0])).unwrap();
         assert_eq!(program.to_bytes(), b"Np299\n0g299\n.");
         assert!(!Renumber.can_mutate(&Program::parse(b"N\x94h\0.")));
-        assert!(!Renumber.can_mutate(&Program::parse(b"Np00\n0g0\n.")));
+        for doubtful in ["00", "-1", "-9223372036854775809"] {
+            let pickle = format!("Np{doubtful}\n0g0\n.");
+            assert!(!Renumber.can_mutate(&Program::parse(pickle.as_bytes())), "{doubtful}");
+        }
     }
 }
