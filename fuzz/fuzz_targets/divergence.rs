@@ -10,9 +10,9 @@ thread_local!(static TARGET: RefCell<Divergence> = RefCell::new(Divergence::new(
 fuzz_target!(|pickle: &[u8]| TARGET.with(|target| fuzz(target, pickle)));
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    mutate(data, size, max_size, seed, fuzzer_mutate)
+    mutate::<Divergence>(data, size, max_size, seed, fuzzer_mutate)
 });
 
 fuzz_crossover!(|one: &[u8], other: &[u8], out: &mut [u8], seed: u32| {
-    crossover(one, other, out, seed)
+    crossover::<Divergence>(one, other, out, seed)
 });

@@ -10,9 +10,9 @@ thread_local!(static TARGET: RefCell<Roundtrip> = RefCell::new(Roundtrip::new())
 fuzz_target!(|pickle: &[u8]| TARGET.with(|target| fuzz(target, pickle)));
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    mutate(data, size, max_size, seed, fuzzer_mutate)
+    mutate::<Roundtrip>(data, size, max_size, seed, fuzzer_mutate)
 });
 
 fuzz_crossover!(|one: &[u8], other: &[u8], out: &mut [u8], seed: u32| {
-    crossover(one, other, out, seed)
+    crossover::<Roundtrip>(one, other, out, seed)
 });

@@ -5,40 +5,58 @@
 
 use arbitrary::Unstructured;
 
-/// A source of choices.
-pub(crate) struct Choices<'a, 'b>(&'a mut Unstructured<'b>);
+/// A source of choices. What it has taken is gone from the entropy once it is dropped.
+pub(crate) struct Choices<'a, 'b> {
+    entropy: &'a mut Unstructured<'b>,
+    rest: &'b [u8],
+}
+
+impl Drop for Choices<'_, '_> {
+    fn drop(&mut self) {
+        let taken = self.entropy.len() - self.rest.len();
+        // There is as much: it was looked at when this began.
+        let _ = self.entropy.bytes(taken);
+    }
+}
 
 impl<'a, 'b> Choices<'a, 'b> {
     pub(crate) fn new(entropy: &'a mut Unstructured<'b>) -> Self {
-        Self(entropy)
+        let rest = entropy.peek_bytes(entropy.len()).unwrap_or_default();
+        Self { entropy, rest }
     }
 
     /// Whether the entropy has run dry.
     #[inline]
     pub(crate) fn is_dry(&self) -> bool {
-        self.0.is_empty()
+        self.rest.is_empty()
     }
 
     #[inline]
     pub(crate) fn byte(&mut self) -> u8 {
-        let mut byte = [0];
-        // Fills with zeros when dry; it has no other failure.
-        let _ = self.0.fill_buffer(&mut byte);
-        byte[0]
+        self.take::<1>()[0]
+    }
+
+    /// The next bytes, filled with zeros when dry.
+    #[inline]
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        if let Some((bytes, rest)) = self.rest.split_first_chunk::<N>() {
+            self.rest = rest;
+            return *bytes;
+        }
+        let mut bytes = [0; N];
+        bytes[..self.rest.len()].copy_from_slice(self.rest);
+        self.rest = &[];
+        bytes
     }
 
     #[inline]
     pub(crate) fn u16(&mut self) -> u16 {
-        let mut bytes = [0; 2];
-        let _ = self.0.fill_buffer(&mut bytes);
-        u16::from_le_bytes(bytes)
+        u16::from_le_bytes(self.take())
     }
 
     #[inline]
     pub(crate) fn u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        let _ = self.0.fill_buffer(&mut bytes);
-        u32::from_le_bytes(bytes)
+        u32::from_le_bytes(self.take())
     }
 
     #[inline]

@@ -57,8 +57,13 @@ impl<'a, 'b> Emitter<'a, 'b> {
     /// Opcodes that can still be written if the program is to be closed within its limit.
     pub(crate) fn room(&self) -> usize {
         // Each mark takes an opcode to close and each object at the bottom one to drop; STOP.
-        let bottom = if self.machine.marks() == 0 { self.machine.depth() } else { 1 };
+        let bottom = self.machine.bottom();
         self.limit.saturating_sub(self.opcodes + self.machine.marks() + bottom + 2)
+    }
+
+    /// The most steps of a walk: as many as fit, for one can take several opcodes.
+    pub(crate) fn most_steps(&self) -> usize {
+        (self.limit * 3 / 4).max(48)
     }
 
     /// Whether an opcode is of the protocol that is being written.

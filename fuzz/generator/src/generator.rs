@@ -87,6 +87,7 @@ pub fn gadget_pickle(gadget: &Gadget, protocol: u8) -> Vec<u8> {
     emitter.start();
     emitter.gadget(gadget);
     emitter.finish();
+    drop(emitter);
     out
 }
 
@@ -101,6 +102,7 @@ pub fn idiom_pickle(idiom: &SafeGlobal, protocol: u8, entropy: &mut Unstructured
     emitter.start();
     emitter.idiom(idiom, Tweak::Faithful);
     emitter.finish();
+    drop(emitter);
     out
 }
 

@@ -125,6 +125,12 @@ impl Machine {
         self.stack.len()
     }
 
+    /// Objects at the bottom once every mark is closed: those below the lowest, and what it makes.
+    #[inline]
+    pub fn bottom(&self) -> usize {
+        self.marks.first().map_or(self.stack.len(), |&mark| mark + 1)
+    }
+
     /// Marks on the stack.
     #[inline]
     pub fn marks(&self) -> usize {

@@ -5,20 +5,22 @@
 //! change it look for what an analyser misses close to what it has seen. Corpus entries are raw
 //! bytes: a program is parsed, mutated and written back.
 
-mod argument;
-mod call;
+mod boundary;
 mod delete;
 mod duplicate;
+mod gadget;
 mod havoc;
 mod noise;
 mod reencode;
 mod reframe;
 mod rename;
 mod renumber;
+mod retype;
 mod second;
 mod splice;
 mod swap;
 mod truncate;
+mod wrap;
 
 use arbitrary::Unstructured;
 use assay_pickle::{Code, Opcode, Program};
@@ -84,15 +86,15 @@ pub trait Mutator: Sync {
 pub fn all() -> &'static [&'static dyn Mutator] {
     &[
         &swap::Swap,
-        &argument::Retype,
-        &argument::Boundary,
+        &retype::Retype,
+        &boundary::Boundary,
         &reencode::Reencode,
         &rename::Rename,
         &renumber::Renumber,
         &reframe::Reframe,
         &noise::Noise,
-        &call::Wrap,
-        &call::Gadget,
+        &wrap::Wrap,
+        &gadget::Gadget,
         &second::Second,
         &duplicate::Duplicate,
         &delete::Delete,
@@ -109,7 +111,8 @@ pub fn mutate(bytes: &[u8], other: Option<&[u8]>, entropy: &mut Unstructured<'_>
     }
     let mut program = Program::parse(bytes);
     for _ in 0..rounds {
-        match Choices::new(entropy).below(16) {
+        let kind = Choices::new(entropy).below(16);
+        match kind {
             0 => program = Program::parse(&havoc(&program.to_bytes(), entropy)),
             1 | 2 => {
                 if let Some(other) = other.filter(|other| other.len() <= MAX_BYTES) {

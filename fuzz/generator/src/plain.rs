@@ -336,10 +336,15 @@ impl Emitter<'_, '_> {
             return;
         }
         self.empty_dict();
+        let own = self.last_stored().filter(|_| self.features.has(Features::MEMO));
         let count = self.choices.below(4);
         self.set_items(count, |emitter| {
             emitter.hashable();
-            emitter.data(depth - 1);
+            match own {
+                // A dict that contains itself.
+                Some(index) if emitter.sometimes(Features::SHARE, 16) => emitter.recall(index),
+                _ => emitter.data(depth - 1),
+            }
         });
     }
 

@@ -77,7 +77,8 @@ impl Emitter<'_, '_> {
             0 => self.data(4),
             1 => self.records(),
             _ => {
-                let steps = 4 + self.choices.below(48);
+                let most = self.most_steps();
+                let steps = 4 + self.choices.below(most);
                 self.walk(Walk::Strict, steps);
             }
         }
@@ -115,7 +116,8 @@ impl Emitter<'_, '_> {
             86..=94 => {
                 self.supply_seldom();
                 self.start();
-                let steps = 8 + self.choices.below(48);
+                let most = self.most_steps();
+                let steps = 8 + self.choices.below(most);
                 self.walk(Walk::Strict, steps);
                 self.finish();
                 if self.choices.one_in(8) {

@@ -32,6 +32,7 @@ impl Analyze {
 
 impl Target for Analyze {
     const NAME: &'static str = "analyze";
+    const PROGRAMS: u32 = 8;
 
     fn new() -> Self {
         Self { subject: analyser(&policy()) }

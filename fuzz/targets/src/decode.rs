@@ -14,6 +14,7 @@ pub struct Decode;
 
 impl Target for Decode {
     const NAME: &'static str = "decode";
+    const PROGRAMS: u32 = 1;
 
     fn new() -> Self {
         Self

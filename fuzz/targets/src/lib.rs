@@ -29,6 +29,10 @@ pub trait Target: Sized {
     /// Its name, as `cargo fuzz list` has it.
     const NAME: &'static str;
 
+    /// Of sixteen mutations of an input, how many are on programs; the others are on bytes, and
+    /// cost a tenth. Few where one run costs less than a mutation.
+    const PROGRAMS: u32;
+
     /// Sets up what it needs.
     ///
     /// # Panics

@@ -23,6 +23,7 @@ fn rewritten(bytes: &[u8]) -> (Vec<Opcode>, String, Vec<u8>) {
 
 impl Target for Roundtrip {
     const NAME: &'static str = "roundtrip";
+    const PROGRAMS: u32 = 2;
 
     fn new() -> Self {
         Self

@@ -1,9 +1,10 @@
 //! `soundness`: what the analyser calls safe touches nothing, when it is loaded, that the policy
 //! does not allow.
 //!
-//! Each input is judged and loaded in the deny tier, by an engine and an interpreter that its own
-//! bytes choose. If it is called safe and asks for something not allowed, it is loaded for real,
-//! by every engine; if it is called safe and does anything rare, by two.
+//! Each input is judged and, if it is called safe, loaded in the deny tier, by an engine and an
+//! interpreter that its own bytes choose; some of the others are, too, for what behaviour there
+//! is close to them. What is called safe and asks for something not allowed is then loaded for
+//! real, by every engine; what is called safe and does anything rare, by two.
 
 use assay_analyzer::Policy;
 use assay_differential::{Behaviour, Class, Load, compare};
@@ -15,6 +16,9 @@ use crate::{Features, Target, choice};
 
 const ENGINES: [Engine; 5] =
     [Engine::CLoads, Engine::CFile, Engine::CStream, Engine::CReuse, Engine::Py];
+
+/// Of inputs that are not called safe, one in so many is loaded: no load can speak against them.
+const LOADED: u64 = 4;
 
 /// See the module.
 pub struct Soundness {
@@ -40,6 +44,7 @@ fn speaks_against(seen: &DenyObservation) -> bool {
 
 impl Target for Soundness {
     const NAME: &'static str = "soundness";
+    const PROGRAMS: u32 = 12;
 
     fn new() -> Self {
         let policy = policy();
@@ -49,13 +54,19 @@ impl Target for Soundness {
 
     fn run(&mut self, input: &[u8]) -> Result<Features, String> {
         let judgement = self.subject.judge(input);
+        if judgement.crashed {
+            return Err(judgement.detail.unwrap_or_default());
+        }
+        let safe = judgement.verdict == Judged::Safe;
+        if !safe && !choice(input, 6).is_multiple_of(LOADED) {
+            return Ok(vec![Behaviour::new(input, &|_| false).judged(&judgement).id()]);
+        }
         let python = self.witness.python(input);
         let engine = ENGINES[choice(input, 3) as usize % ENGINES.len()];
         let seen = self.witness.deny(Load { python, run: Run::from(engine) }, input);
         let behaviour = Behaviour::new(input, &|_| false).judged(&judgement).denied(&seen).id();
         let mut features: Features = self.witness.names(&seen).collect();
         features.push(behaviour);
-        let safe = judgement.verdict == Judged::Safe;
         let against = safe && speaks_against(&seen);
         if against || safe && !seen.resolved.is_empty() && self.is_worth_a_load(&features) {
             let engines = if against { &ENGINES[..] } else { &[Engine::CLoads, engine] };
@@ -67,9 +78,6 @@ impl Target for Soundness {
                 return Err(format!("{} ({})", found.summary, engines.join(", ")));
             }
         }
-        match judgement.crashed {
-            true => Err(judgement.detail.unwrap_or_default()),
-            false => Ok(features),
-        }
+        Ok(features)
     }
 }

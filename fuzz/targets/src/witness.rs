@@ -14,8 +14,11 @@ use assay_subjects::{Subject, SubjectSpec};
 
 use crate::choice;
 
-/// What a load may take. Longer ones cost thousands of others.
+/// What a load may take: a longer one costs thousands of others.
 const PATIENCE: Duration = Duration::from_millis(400);
+
+/// What a load in the deny tier may take, which is a filter and imports nothing.
+const SHORT: Duration = Duration::from_millis(100);
 
 /// Pickles of one behaviour that are loaded for real though nothing speaks against them.
 const SAMPLES: u32 = 2;
@@ -59,7 +62,9 @@ impl Witness {
         config.refused = refused;
         config.limits.timeout = PATIENCE;
         let start = |config| Oracle::new(config).unwrap_or_else(|error| panic!("{error}"));
-        let (deny, full) = (start(config.clone()), start(config));
+        let full = start(config.clone());
+        config.limits.timeout = SHORT;
+        let deny = start(config);
         let dotted = |global: &GlobalName| format!("{}.{}", global.module, global.name);
         let gadgets = gadgets().iter().map(|gadget| dotted(&gadget.global)).collect();
         Self {

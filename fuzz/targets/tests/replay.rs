@@ -34,9 +34,9 @@ fn replay<T: Target>(step: usize, mutants: u32) -> usize {
             input = bytes.to_vec();
             let size = input.len();
             input.resize(size + 256, 0);
-            // Not a multiple of what is left to libFuzzer, which is not here.
-            let seed = 4 * (index as u32 * mutants + round) + 3;
-            let size = mutate(&mut input, size, size + 256, seed, |_, size, _| size);
+            // Those that are left to libFuzzer, which is not here, change nothing.
+            let seed = index as u32 * mutants + round;
+            let size = mutate::<T>(&mut input, size, size + 256, seed, |_, size, _| size);
             input.truncate(size);
         }
     }
@@ -73,6 +73,7 @@ struct Wrong;
 
 impl Target for Wrong {
     const NAME: &'static str = "wrong";
+    const PROGRAMS: u32 = 0;
 
     fn new() -> Self {
         Self
