@@ -8,6 +8,7 @@ mod dis;
 mod doctor;
 mod generate;
 mod minimize;
+mod planted;
 mod policy;
 mod report;
 mod scan;
@@ -29,6 +30,7 @@ pub enum Command {
     Check(check::Args),
     Minimize(minimize::Args),
     Buckets(buckets::Args),
+    Planted(planted::Args),
     Generate(generate::Args),
     Report(report::Args),
     Policy(policy::Args),
@@ -47,6 +49,7 @@ impl Command {
             Self::Check(args) => check::run(&args, globals),
             Self::Minimize(args) => minimize::run(&args),
             Self::Buckets(args) => buckets::run(&args),
+            Self::Planted(args) => planted::run(&args, globals),
             Self::Generate(args) => generate::run(&args, globals),
             Self::Report(args) => report::run(&args),
             Self::Policy(args) => policy::run(&args),

@@ -12,6 +12,7 @@ mod estimate;
 mod files;
 mod finding;
 mod gather;
+pub mod ground_truth;
 mod known;
 pub mod merge;
 mod pin;

@@ -28,8 +28,8 @@ pub enum Value {
     Set,
     /// A frozenset.
     FrozenSet,
-    /// A tuple, and how deep tuples nest in it.
-    Tuple(Rc<[Value]>, usize),
+    /// A tuple, and what is known of it as a whole.
+    Tuple(Rc<[Value]>, Shape),
     /// A global on the allowlist, itself.
     Allowed(&'static Allowed),
     /// Another global, by name: only scanners that judge names where they are called have it.
@@ -40,16 +40,25 @@ pub enum Value {
     Unknown,
 }
 
+/// What holds for a tuple as a whole. Kept, since shared parts make it exponential to find out.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    depth: usize,
+    hashes_plainly: bool,
+}
+
 impl Value {
     /// A tuple of these; `None` if it nests too deep.
     pub fn tuple(items: Vec<Self>) -> Option<Self> {
         let depth = items.iter().map(Self::depth).max().unwrap_or(0) + 1;
-        (depth <= DEEPEST).then(|| Self::Tuple(items.into(), depth))
+        let hashes_plainly = items.iter().all(Self::hashes_plainly);
+        let shape = Shape { depth, hashes_plainly };
+        (depth <= DEEPEST).then(|| Self::Tuple(items.into(), shape))
     }
 
     fn depth(&self) -> usize {
         match self {
-            Self::Tuple(_, depth) => *depth,
+            Self::Tuple(_, shape) => shape.depth,
             _ => 0,
         }
     }
@@ -63,7 +72,7 @@ impl Value {
             | Self::Bytes
             | Self::FrozenSet
             | Self::Unknown => true,
-            Self::Tuple(items, _) => items.iter().all(Self::hashes_plainly),
+            Self::Tuple(_, shape) => shape.hashes_plainly,
             _ => false,
         }
     }

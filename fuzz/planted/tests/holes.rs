@@ -90,3 +90,10 @@ fn what_unpicklers_may_read_differently_does_not_pass_the_base() {
     let deep = [b")".to_vec(), b"\x85".repeat(100_000), b".".to_vec()].concat();
     assert_ne!(Scanner::base().scan(&deep), Verdict::Safe);
 }
+
+/// Who asks each part of a tuple anew is never done with this one, a key of a dict.
+#[test]
+fn shared_parts_are_looked_at_once() {
+    let shared = [b"}K\x01".to_vec(), b"2\x86".repeat(60), b"Ns.".to_vec()].concat();
+    assert_eq!(Scanner::base().scan(&shared), Verdict::Safe);
+}
