@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-use assay_campaign::{CampaignConfig, FailOn, Shard, Store, Summary};
+use assay_campaign::{CampaignConfig, FailOn, Shard, Status, Store, Summary};
+use assay_differential::Class;
 
 use crate::escape::{brief, escape};
 use crate::exit::Exit;
@@ -71,6 +72,9 @@ pub struct Args {
     /// Classes of discrepancy that make the exit code 1: a list, `any` or `none`
     #[arg(long, value_name = "LIST", default_value = "unsound,analyzer-crash")]
     fail_on: FailOn,
+    /// End with the first finding that makes the exit code 1
+    #[arg(long)]
+    until_found: bool,
     /// The most opcodes of a generated pickle
     #[arg(long, value_name = "N", default_value_t = 60)]
     max_opcodes: usize,
@@ -103,7 +107,12 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
         format_args!("{what} {}, in {}", config.seed, config.out.display()),
     );
     let display = Display::new(globals.quiet);
-    let summary = assay_campaign::run(&config, &STOP, &|status| display.show(status));
+    let summary = assay_campaign::run(&config, &STOP, &|status| {
+        display.show(status);
+        if args.until_found && Class::ALL.into_iter().any(|class| counts(args, status, class)) {
+            STOP.store(true, Ordering::Relaxed);
+        }
+    });
     display.clear();
     let summary = summary?;
     print(&config, args.format.format, &summary)?;
@@ -118,6 +127,11 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
             Exit::Trouble
         }
     })
+}
+
+/// Whether a finding of this class is there and makes the exit code 1.
+fn counts(args: &Args, status: &Status, class: Class) -> bool {
+    args.fail_on.includes(class) && status.buckets.get(class.name()).is_some_and(|&n| n > 0)
 }
 
 fn config(args: &Args) -> Result<CampaignConfig> {
@@ -185,8 +199,7 @@ fn print(config: &CampaignConfig, format: Format, summary: &Summary) -> Result<(
 }
 
 /// Findings of these classes are told in red.
-const GRAVE: [assay_differential::Class; 2] =
-    [assay_differential::Class::Unsound, assay_differential::Class::AnalyzerCrash];
+const GRAVE: [Class; 2] = [Class::Unsound, Class::AnalyzerCrash];
 
 fn describe(out: &mut Output, finding: &assay_campaign::Line, dir: &Path) -> Result<()> {
     let style = if GRAVE.contains(&finding.class) { BAD } else { DOUBT };
