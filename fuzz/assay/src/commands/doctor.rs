@@ -179,6 +179,8 @@ fn toolchain() -> Vec<Line> {
     [
         ("nightly Rust", &["rustc", "+nightly", "--version"][..], nightly),
         ("cargo-fuzz", &["cargo", "fuzz", "--version"][..], fuzz),
+        // libFuzzer is C++, and built with the targets.
+        ("C++ compiler", &["c++", "--version"][..], "apt-get install g++"),
     ]
     .into_iter()
     .map(|(name, words, fix)| match first_line(words) {
