@@ -25,6 +25,7 @@ mod coverage;
 mod emitter;
 mod ending;
 mod error;
+pub mod exhaustive;
 mod features;
 mod generator;
 mod grammar;
