@@ -22,7 +22,7 @@ pub(crate) use wrapped::Behind;
 
 use std::borrow::Cow;
 
-use assay_pickle::{Argument, Instruction, Reader, text};
+use assay_pickle::{Argument, Instruction, Reader, text, text_at};
 
 use crate::judge::Judge;
 use crate::loader::Loader;
@@ -48,6 +48,9 @@ pub(crate) enum Flow {
     Skip(Behind),
 }
 
+/// Values that stack and memo have room for from the start: a small pickle needs no more.
+const FIRST: usize = 64;
+
 /// The machine, in the middle of a pickle.
 pub(crate) struct Machine<'p, 'a> {
     pub(crate) policy: &'p Policy,
@@ -55,6 +58,8 @@ pub(crate) struct Machine<'p, 'a> {
     pub(crate) stack: Vec<Value>,
     /// Lengths of the stack at each mark.
     marks: Vec<usize>,
+    /// Memory for slices of the stack; empty.
+    spare: Vec<Value>,
     memo: Memo,
     /// The memo that an `Unpickler` used for the pickles before would still hold (`c-reuse`).
     kept: Option<Memo>,
@@ -84,9 +89,10 @@ impl<'p, 'a> Machine<'p, 'a> {
         Self {
             policy,
             input,
-            stack: Vec::new(),
-            marks: Vec::new(),
-            memo: Memo::default(),
+            stack: Vec::with_capacity(FIRST),
+            marks: Vec::with_capacity(FIRST),
+            spare: Vec::with_capacity(FIRST),
+            memo: Memo::with_capacity(FIRST.min(input.len())),
             kept: None,
             heap: Heap::default(),
             globals: Globals::default(),
@@ -167,10 +173,19 @@ impl<'p, 'a> Machine<'p, 'a> {
         self.marks.pop().ok_or_else(|| "there is no mark".into())
     }
 
-    /// Takes off everything above the topmost mark, and the mark.
+    /// Takes off everything above the topmost mark, and the mark. What is done with goes back by
+    /// [`Self::recycle`].
     fn pop_slice(&mut self) -> Result<Vec<Value>, Fault> {
         let start = self.pop_mark()?;
-        Ok(self.stack.split_off(start))
+        let mut items = std::mem::take(&mut self.spare);
+        items.extend(self.stack.drain(start..));
+        Ok(items)
+    }
+
+    /// Takes back a slice whose values are used, so that the next needs no memory of its own.
+    fn recycle(&mut self, mut items: Vec<Value>) {
+        items.clear();
+        self.spare = items;
     }
 
     /// The instruction that pushed the constant at `offset`.
@@ -181,8 +196,10 @@ impl<'p, 'a> Machine<'p, 'a> {
     /// The text of a constant `str`, or of a constant ASCII 8-bit string.
     pub(crate) fn text_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
         let (Value::Str(offset) | Value::Str8(offset)) = value else { return None };
+        if let Some(text) = text_at(self.input, offset as usize) {
+            return Some(Cow::Borrowed(text));
+        }
         match self.constant(offset)?.argument {
-            Argument::Str(data) => Some(Cow::Borrowed(data)),
             Argument::RawUnicode(line) => text::decode_raw_unicode(line).ok(),
             Argument::String8(data) => data.is_ascii().then_some(Cow::Borrowed(data)),
             Argument::Quoted { text, .. } => {

@@ -28,7 +28,7 @@ pub use disassemble::{disassemble, quote_bytes};
 pub use error::{Error, ErrorKind, Result};
 pub use opcode::{Opcode, OpcodeInfo, StackItem};
 pub use program::{Code, Program};
-pub use reader::{Instruction, Reader};
+pub use reader::{Instruction, Reader, text_at};
 pub use writer::Writer;
 
 /// The highest protocol that supported CPythons read (`pickle.HIGHEST_PROTOCOL`, PEP 574).

@@ -105,6 +105,7 @@ macro_rules! opcodes {
             pub const ALL: [Self; 68] = [$(Self::$variant,)*];
 
             /// The opcode's row in the table.
+            #[inline]
             pub fn info(self) -> &'static OpcodeInfo {
                 match self {
                     $(Self::$variant => const { &OpcodeInfo {

@@ -62,7 +62,9 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the C unpickler can't read it; the error carries the opcode's offset.
-    #[inline]
+    // Inlined, what is read stays in registers: handing it over by way of memory costs as much as
+    // all the rest.
+    #[inline(always)]
     pub fn read(&mut self) -> Result<Instruction<'a>> {
         let offset = self.offset;
         let fail = |kind| Error { offset, kind };
@@ -72,6 +74,20 @@ impl<'a> Reader<'a> {
         self.offset = offset + 1 + used;
         Ok(Instruction { offset, len: 1 + used, opcode, argument, ambiguity })
     }
+}
+
+/// The text of the binary `str` whose opcode is at `offset`, if one is: of an opcode that was read
+/// before, whose text is not checked again.
+#[inline]
+pub fn text_at(input: &[u8], offset: usize) -> Option<&[u8]> {
+    let (&opcode, rest) = input.get(offset..)?.split_first()?;
+    let (width, length) = match Opcode::from_byte(opcode)? {
+        Opcode::ShortBinUnicode => (1, u64::from(*rest.first()?)),
+        Opcode::BinUnicode => (4, u32::from_le_bytes(*rest.first_chunk()?).into()),
+        Opcode::BinUnicode8 => (8, u64::from_le_bytes(*rest.first_chunk()?)),
+        _ => return None,
+    };
+    rest[width..].get(..usize::try_from(length).ok()?)
 }
 
 impl<'a> Iterator for Reader<'a> {
@@ -118,6 +134,7 @@ fn line(rest: &[u8]) -> Result<(&[u8], usize), ErrorKind> {
     Ok((&rest[..end], end + 1))
 }
 
+#[inline]
 fn utf8((data, used): (&[u8], usize)) -> Result<Parsed<'_>, ErrorKind> {
     if text::is_utf8_surrogatepass(data) {
         return Ok((Argument::Str(data), used, None));
@@ -125,7 +142,7 @@ fn utf8((data, used): (&[u8], usize)) -> Result<Parsed<'_>, ErrorKind> {
     Err(ErrorKind::InvalidUtf8)
 }
 
-#[inline]
+#[inline(always)]
 fn parse(opcode: Opcode, rest: &[u8]) -> Result<Parsed<'_>, ErrorKind> {
     let form = opcode.info().form;
     Ok(match form {
@@ -185,6 +202,7 @@ fn bytes((data, used): (&[u8], usize)) -> Parsed<'_> {
     (Argument::Bytes(data), used, None)
 }
 
+#[inline(never)]
 fn parse_line(opcode: Opcode, form: ArgumentForm, rest: &[u8]) -> Result<Parsed<'_>, ErrorKind> {
     let (text, used) = line(rest)?;
     let numeral = |(numeral, ambiguity)| (Argument::Numeral(numeral), used, ambiguity);
@@ -270,6 +288,16 @@ mod tests {
         assert_eq!(fault(b"\x8b\xff\xff\xff\xff."), ErrorKind::NegativeLength(-1));
         let declared = b"\x8e\0\0\0\0\x01\0\0\0abc";
         assert_eq!(fault(declared), ErrorKind::Truncated { needed: 1 << 32, available: 3 });
+    }
+
+    #[test]
+    fn the_text_of_what_was_read_is_found_again() {
+        for input in [&b"\x8c\x02hi."[..], b"X\x02\0\0\0hi.", b"\x8d\x02\0\0\0\0\0\0\0hi."] {
+            assert_eq!(text_at(input, 0), Some(&b"hi"[..]));
+        }
+        for input in [&b"U\x02hi"[..], b"X\x03\0\0\0hi", b"X\x02", b"\x8c", b"", b"\xff"] {
+            assert_eq!(text_at(input, 0), None);
+        }
     }
 
     #[test]

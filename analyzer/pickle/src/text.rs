@@ -283,7 +283,12 @@ pub fn decode_raw_unicode(line: &[u8]) -> Result<Cow<'_, [u8]>, ErrorKind> {
 }
 
 /// Whether `bytes` decode as UTF-8 with `surrogatepass`.
+#[inline]
 pub fn is_utf8_surrogatepass(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || is_wide_utf8(bytes)
+}
+
+fn is_wide_utf8(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
         match std::str::from_utf8(rest) {

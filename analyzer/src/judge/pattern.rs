@@ -65,7 +65,7 @@ impl Machine<'_, '_> {
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),
             Pattern::ListOf(contents) => {
-                matches!(value, Value::List(id) if self.heap.traits(id).has(traits(*contents)))
+                matches!(value, Value::List(id) if self.heap.list(id).has(traits(*contents)))
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
             Pattern::Attributes(contents) => {
@@ -73,11 +73,11 @@ impl Machine<'_, '_> {
                     Contents::WithValues => Traits::ATTRIBUTES,
                     contents => traits(*contents).and(Traits::NO_VALUES),
                 };
-                matches!(value, Value::Dict(id) if self.heap.traits(id).has(Traits::ATTRIBUTES)
-                    && self.heap.traits(id).has(wanted))
+                matches!(value, Value::Dict(id) if self.heap.dict(id).has(Traits::ATTRIBUTES)
+                    && self.heap.dict(id).has(wanted))
             }
             Pattern::Fields => {
-                matches!(value, Value::Dict(id) if self.heap.traits(id).has(Traits::FIELDS))
+                matches!(value, Value::Dict(id) if self.heap.dict(id).has(Traits::FIELDS))
             }
             Pattern::Attribute(names) => match value {
                 Value::Dict(id) => self.heap.keys(id).is_some_and(|keys| {

@@ -42,7 +42,7 @@ impl Machine<'_, '_> {
             Value::Buffer => "buffer",
             Value::List(_) => "list",
             Value::Dict(id)
-                if self.heap.traits(id).has(Traits::ATTRIBUTES.and(Traits::NO_VALUES)) =>
+                if self.heap.dict(id).has(Traits::ATTRIBUTES.and(Traits::NO_VALUES)) =>
             {
                 "attributes"
             }

@@ -33,7 +33,7 @@ impl Machine<'_, '_> {
         self.keep(items);
         if let Value::List(list) = target {
             for item in items {
-                self.heap.add(list, *item);
+                self.heap.add_element(list, *item);
             }
             return;
         }
@@ -77,7 +77,7 @@ impl Machine<'_, '_> {
                 let text = self.text_of(pair[0]);
                 self.heap.add_key(dict, pair[0], text.as_deref());
                 self.keep_entry(dict, text.as_deref(), pair[1]);
-                self.heap.add(dict, pair[1]);
+                self.heap.add_value(dict, pair[1]);
                 if !self.is_field(pair[1]) {
                     self.heap.add_no_field(dict);
                 }

@@ -37,26 +37,36 @@ impl Traits {
     }
 }
 
+/// Twelve bytes; its elements end where the next tuple's begin.
 #[derive(Clone, Copy, Debug)]
 struct Tuple {
     start: u32,
-    len: u32,
-    depth: u32,
     /// Values within, with shared ones counted each time: what hashing looks at.
     weight: u32,
+    depth: u16,
     hashed: bool,
 }
 
+/// What a list or dict holds, in four bytes.
 #[derive(Clone, Copy, Debug)]
-struct Container {
+struct Contents {
     traits: Traits,
     /// How many keys were set, at most 255.
-    len: u8,
+    keys: u8,
     /// How deeply objects are nested in it, at most `u16::MAX`: far beyond what is doubted.
     depth: u16,
-    /// Offsets of the keys of a dict, as far as there is room.
-    keys: [u32; 3],
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Dict {
+    contents: Contents,
+    /// Where the offsets of its keys are, while they are few.
+    keys: u32,
+}
+
+/// Keys of a dict whose offsets are kept: those of dicts with more do not matter, and a table of
+/// dicts may be long.
+const FEW: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
 struct Made {
@@ -69,28 +79,34 @@ struct Made {
 pub(crate) struct Heap {
     elements: Vec<Value>,
     tuples: Vec<Tuple>,
-    containers: Vec<Container>,
+    lists: Vec<Contents>,
+    dicts: Vec<Dict>,
+    keys: Vec<[u32; FEW]>,
+    /// Entries of `keys` that no dict needs any more.
+    free: Vec<u32>,
     made: Vec<Made>,
 }
 
 impl Heap {
     pub(crate) fn new_tuple(&mut self, elements: &[Value]) -> Value {
-        let depth = self.deepest(elements).saturating_add(1);
+        let depth = shallow(self.deepest(elements).saturating_add(1));
         let weight = elements.iter().fold(1_u32, |sum, value| {
             sum.saturating_add(match value {
                 Value::Tuple(id) => self.tuples[*id as usize].weight,
                 _ => 1,
             })
         });
-        let (start, len) = (self.elements.len() as u32, elements.len() as u32);
+        let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
-        self.tuples.push(Tuple { start, len, depth, weight, hashed: false });
+        self.tuples.push(Tuple { start, weight, depth, hashed: false });
         Value::Tuple(self.tuples.len() as u32 - 1)
     }
 
     pub(crate) fn tuple(&self, id: u32) -> &[Value] {
-        let Tuple { start, len, .. } = self.tuples[id as usize];
-        &self.elements[start as usize..][..len as usize]
+        let start = self.tuples[id as usize].start as usize;
+        let next = self.tuples.get(id as usize + 1);
+        let end = next.map_or(self.elements.len(), |next| next.start as usize);
+        &self.elements[start..end]
     }
 
     /// How many values hashing the tuple looks at.
@@ -106,8 +122,9 @@ impl Heap {
     /// How deeply objects are nested in the value: 0 for what holds nothing.
     pub(crate) fn depth(&self, value: Value) -> u32 {
         match value {
-            Value::Tuple(id) => self.tuples[id as usize].depth,
-            Value::List(id) | Value::Dict(id) => self.containers[id as usize].depth.into(),
+            Value::Tuple(id) => self.tuples[id as usize].depth.into(),
+            Value::List(id) => self.lists[id as usize].depth.into(),
+            Value::Dict(id) => self.dicts[id as usize].contents.depth.into(),
             Value::Instance(id) => self.made[id as usize].depth,
             _ => 0,
         }
@@ -118,68 +135,92 @@ impl Heap {
     }
 
     pub(crate) fn new_list(&mut self) -> Value {
-        Value::List(self.new_container())
+        self.lists.push(Contents::EMPTY);
+        Value::List(self.lists.len() as u32 - 1)
     }
 
     pub(crate) fn new_dict(&mut self) -> Value {
-        Value::Dict(self.new_container())
+        self.dicts.push(Dict { contents: Contents::EMPTY, keys: 0 });
+        Value::Dict(self.dicts.len() as u32 - 1)
     }
 
-    fn new_container(&mut self) -> u32 {
-        self.containers.push(Container { traits: Traits::ALL, len: 0, depth: 1, keys: [0; 3] });
-        self.containers.len() as u32 - 1
+    /// What is known of the contents of a list.
+    pub(crate) fn list(&self, list: u32) -> Traits {
+        self.lists[list as usize].traits
     }
 
-    pub(crate) fn traits(&self, container: u32) -> Traits {
-        self.containers[container as usize].traits
+    /// What is known of the contents of a dict.
+    pub(crate) fn dict(&self, dict: u32) -> Traits {
+        self.dicts[dict as usize].contents.traits
     }
 
-    /// Notes an element of a list, or a value of a dict.
-    pub(crate) fn add(&mut self, container: u32, value: Value) {
-        let depth = self.depth(value).saturating_add(1).try_into().unwrap_or(u16::MAX);
-        let entry = &mut self.containers[container as usize];
-        entry.depth = entry.depth.max(depth);
-        if !value.is_atom() {
-            entry.traits.lose(Traits::ATOMS);
-        }
-        if !matches!(value, Value::Tuple(_) | Value::List(_)) {
-            entry.traits.lose(Traits::PAIRS);
-        }
+    /// Notes an element of a list.
+    pub(crate) fn add_element(&mut self, list: u32, value: Value) {
+        let depth = self.depth(value);
+        self.lists[list as usize].add(value, depth);
+    }
+
+    /// Notes a value of a dict.
+    pub(crate) fn add_value(&mut self, dict: u32, value: Value) {
+        let depth = self.depth(value);
+        self.dicts[dict as usize].contents.add(value, depth);
     }
 
     /// Notes that a value of the dict describes no field.
     pub(crate) fn add_no_field(&mut self, dict: u32) {
-        self.containers[dict as usize].traits.lose(Traits::FIELDS);
+        self.dicts[dict as usize].contents.traits.lose(Traits::FIELDS);
     }
 
     /// Notes a key of a dict, and its text if it is a constant.
     pub(crate) fn add_key(&mut self, dict: u32, key: Value, text: Option<&[u8]>) {
-        let entry = &mut self.containers[dict as usize];
+        let entry = &mut self.dicts[dict as usize];
         match (key, text) {
             (Value::Str(offset) | Value::Str8(offset), Some(text)) => {
                 if is_hook(text) {
-                    entry.traits.lose(Traits::ATTRIBUTES);
+                    entry.contents.traits.lose(Traits::ATTRIBUTES);
                 }
                 if text == b"values" {
-                    entry.traits.lose(Traits::NO_VALUES);
+                    entry.contents.traits.lose(Traits::NO_VALUES);
                 }
                 if text == b"args" {
-                    entry.traits.lose(Traits::NO_ARGS);
+                    entry.contents.traits.lose(Traits::NO_ARGS);
                 }
-                if let Some(place) = entry.keys.get_mut(usize::from(entry.len)) {
-                    *place = offset;
-                }
+                self.keep_key(dict, offset);
             }
-            _ => entry.traits.lose(Traits::ATTRIBUTES),
+            _ => entry.contents.traits.lose(Traits::ATTRIBUTES),
         }
-        entry.len = entry.len.saturating_add(1);
+        let contents = &mut self.dicts[dict as usize].contents;
+        contents.keys = contents.keys.saturating_add(1);
+    }
+
+    /// Keeps the offset of a key while there are few.
+    fn keep_key(&mut self, dict: u32, offset: u32) {
+        let entry = &mut self.dicts[dict as usize];
+        if !entry.contents.traits.has(Traits::ATTRIBUTES) {
+            return;
+        }
+        let count = usize::from(entry.contents.keys);
+        if count == 0 {
+            entry.keys = self.free.pop().unwrap_or_else(|| {
+                self.keys.push([0; FEW]);
+                self.keys.len() as u32 - 1
+            });
+        }
+        if count < FEW {
+            self.keys[entry.keys as usize][count] = offset;
+        } else if count == FEW {
+            self.free.push(entry.keys);
+        }
     }
 
     /// Offsets of all keys of a dict, if there are at most three, all constants.
     pub(crate) fn keys(&self, dict: u32) -> Option<&[u32]> {
-        let entry = &self.containers[dict as usize];
-        let constant = entry.traits.has(Traits::ATTRIBUTES);
-        if constant { entry.keys.get(..usize::from(entry.len)) } else { None }
+        let Dict { contents, keys } = self.dicts[dict as usize];
+        match usize::from(contents.keys) {
+            _ if !contents.traits.has(Traits::ATTRIBUTES) => None,
+            0 => Some(&[]),
+            count => self.keys[keys as usize].get(..count),
+        }
     }
 
     /// Something that a call made of values.
@@ -202,9 +243,31 @@ impl Heap {
     pub(crate) fn size(&self) -> usize {
         size_of_val(&self.elements[..])
             + size_of_val(&self.tuples[..])
-            + size_of_val(&self.containers[..])
+            + size_of_val(&self.lists[..])
+            + size_of_val(&self.dicts[..])
+            + size_of_val(&self.keys[..])
             + size_of_val(&self.made[..])
     }
+}
+
+impl Contents {
+    const EMPTY: Self = Self { traits: Traits::ALL, keys: 0, depth: 1 };
+
+    /// Notes a value, nested so deep.
+    fn add(&mut self, value: Value, depth: u32) {
+        self.depth = self.depth.max(shallow(depth.saturating_add(1)));
+        if !value.is_atom() {
+            self.traits.lose(Traits::ATOMS);
+        }
+        if !matches!(value, Value::Tuple(_) | Value::List(_)) {
+            self.traits.lose(Traits::PAIRS);
+        }
+    }
+}
+
+/// A depth, as far as it fits: what is deeper is doubted just as well.
+fn shallow(depth: u32) -> u16 {
+    depth.try_into().unwrap_or(u16::MAX)
 }
 
 /// A name that unpickling itself looks up on an instance, or that the interpreter does: an
@@ -212,4 +275,61 @@ impl Heap {
 fn is_hook(name: &[u8]) -> bool {
     matches!(name, b"append" | b"extend" | b"add" | b"items" | b"keys")
         || name.starts_with(b"__") && name != b"__notes__"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(heap: &mut Heap, dict: Value, offset: Option<u32>) {
+        let Value::Dict(id) = dict else { panic!("a dict") };
+        match offset {
+            Some(offset) => heap.add_key(id, Value::Str(offset), Some(b"key")),
+            None => heap.add_key(id, Value::Int(1), None),
+        }
+    }
+
+    fn keys(heap: &Heap, dict: Value) -> Option<Vec<u32>> {
+        let Value::Dict(id) = dict else { panic!("a dict") };
+        heap.keys(id).map(<[u32]>::to_vec)
+    }
+
+    /// No dict ever shows the keys of another, whichever entries were given back between.
+    #[test]
+    fn few_keys_are_kept_and_many_are_not() {
+        let mut heap = Heap::default();
+        let (few, many, mixed) = (heap.new_dict(), heap.new_dict(), heap.new_dict());
+        set(&mut heap, few, Some(10));
+        set(&mut heap, mixed, None);
+        for offset in 20..24 {
+            set(&mut heap, many, Some(offset));
+            set(&mut heap, mixed, Some(offset));
+        }
+        let later = heap.new_dict();
+        set(&mut heap, later, Some(30));
+        set(&mut heap, many, Some(24));
+        set(&mut heap, few, Some(11));
+        assert_eq!(keys(&heap, few), Some(vec![10, 11]));
+        assert_eq!(keys(&heap, later), Some(vec![30]));
+        assert_eq!((keys(&heap, many), keys(&heap, mixed)), (None, None));
+        let fresh = heap.new_dict();
+        assert_eq!(keys(&heap, fresh), Some(vec![]));
+    }
+
+    #[test]
+    fn a_tuple_ends_where_the_next_begins() {
+        let mut heap = Heap::default();
+        let inner = heap.new_tuple(&[Value::None, Value::Float]);
+        let empty = heap.new_tuple(&[]);
+        let outer = heap.new_tuple(&[inner, empty]);
+        let (Value::Tuple(first), Value::Tuple(second), Value::Tuple(third)) =
+            (inner, empty, outer)
+        else {
+            panic!("tuples")
+        };
+        assert_eq!(heap.tuple(first), [Value::None, Value::Float]);
+        assert_eq!(heap.tuple(second), []);
+        assert_eq!(heap.tuple(third), [inner, empty]);
+        assert_eq!((heap.depth(outer), heap.weight(third)), (2, 5));
+    }
 }

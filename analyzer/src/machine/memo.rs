@@ -16,13 +16,23 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
+    /// A memo with room for so many entries.
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        Self { entries: Vec::with_capacity(entries), ..Self::default() }
+    }
+
     /// Stores a value; `false` if the index is out of all proportion.
     pub(crate) fn put(&mut self, index: u64, value: Value) -> bool {
         if index > self.used as u64 + SLACK {
             return false;
         }
         let index = index as usize;
-        if index >= self.entries.len() {
+        if index == self.entries.len() {
+            self.entries.push(Some(value));
+            self.used += 1;
+            return true;
+        }
+        if index > self.entries.len() {
             self.entries.resize(index + 1, None);
         }
         self.used += usize::from(self.entries[index].replace(value).is_none());

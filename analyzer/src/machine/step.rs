@@ -75,6 +75,7 @@ impl Machine<'_, '_> {
             Opcode::Tuple => {
                 let items = self.pop_slice()?;
                 self.push_tuple(&items);
+                self.recycle(items);
             }
             Opcode::EmptyList => {
                 let list = self.heap.new_list();
@@ -84,6 +85,7 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 let list = self.heap.new_list();
                 self.append(list, &items);
+                self.recycle(items);
                 self.stack.push(list);
             }
             Opcode::EmptySet => self.stack.push(Value::Set),
@@ -91,6 +93,7 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 self.keep(&items);
                 self.hash_all(&items);
+                self.recycle(items);
                 self.stack.push(Value::FrozenSet);
             }
             Opcode::EmptyDict => {
@@ -101,6 +104,7 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 let dict = self.heap.new_dict();
                 self.set_items(dict, &items)?;
+                self.recycle(items);
                 self.stack.push(dict);
             }
 
@@ -113,6 +117,7 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 let target = self.top()?;
                 self.append(target, &items);
+                self.recycle(items);
             }
             Opcode::SetItem => {
                 let value = self.pop()?;
@@ -124,6 +129,7 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 let target = self.top()?;
                 self.set_items(target, &items)?;
+                self.recycle(items);
             }
             Opcode::AddItems => {
                 let items = self.pop_slice()?;
@@ -133,6 +139,7 @@ impl Machine<'_, '_> {
                 }
                 self.keep(&items);
                 self.hash_all(&items);
+                self.recycle(items);
             }
 
             Opcode::Pop => {
@@ -143,7 +150,8 @@ impl Machine<'_, '_> {
                 }
             }
             Opcode::PopMark => {
-                self.pop_slice()?;
+                let start = self.pop_mark()?;
+                self.stack.truncate(start);
             }
             Opcode::Dup => self.stack.push(self.top()?),
             Opcode::Mark => self.marks.push(self.stack.len()),
