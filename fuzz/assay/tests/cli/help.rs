@@ -25,7 +25,9 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
         &["campaign", "--time", "soon"],
         &["campaign", "--analyzer", "picklescan"],
         &["campaign", "--analyzer", "exec:/nonexistent/scanner", "--time", "1s"],
+        &["campaign", "--analyzer", "planted:nothing", "--time", "1s"],
         &["campaign", "--shard", "3/2"],
+        &["planted", "measure", "--only", "nothing"],
         &["trace", "--engine", "c", "x"],
         &["trace", "--memory", "lots", "x"],
     ] {
@@ -33,6 +35,17 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
         assert_eq!(ran.code, 2, "{args:?}");
         assert!(!ran.stderr.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn every_planted_hole_says_what_it_is_modelled_on() {
+    let place = Place::new(&[]);
+    let listed = place.run(&["planted", "list", "--format", "json"]);
+    assert_eq!(listed.code, 0);
+    let holes: Vec<serde_json::Value> =
+        listed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(holes.len() >= 25);
+    assert!(holes.iter().all(|hole| hole["source"].as_str().unwrap().contains("https://")));
 }
 
 #[test]
