@@ -47,7 +47,7 @@ impl Command {
             Self::Dis(args) => dis::run(&args, globals),
             Self::Trace(args) => trace::run(&args, globals),
             Self::Check(args) => check::run(&args, globals),
-            Self::Minimize(args) => minimize::run(&args),
+            Self::Minimize(args) => minimize::run(&args, globals),
             Self::Buckets(args) => buckets::run(&args),
             Self::Planted(args) => planted::run(&args, globals),
             Self::Generate(args) => generate::run(&args, globals),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::CampaignConfig;
 use crate::finding::Finding;
+use crate::pending::Pending;
 use crate::pool::Interesting;
 use crate::status::Status;
 use crate::store::{self, Sample, Save, State, Store};
@@ -67,6 +68,8 @@ struct Unsaved {
     next_batch: BTreeMap<u64, u64>,
     pool: Vec<(u64, Interesting)>,
     samples: Vec<Sample>,
+    pending: Vec<Pending>,
+    settled: Vec<Pending>,
     /// Findings that are new or have a new witness.
     changed: BTreeSet<usize>,
     /// Findings seen again.
@@ -178,6 +181,16 @@ impl<'s> Gathered<'s> {
                 self.unsaved.counted.insert(i);
             }
         }
+        for pending in done.pending {
+            if !self.state.pending.contains(&pending) {
+                self.state.pending.push(pending.clone());
+                self.unsaved.pending.push(pending);
+            }
+        }
+        for settled in done.settled {
+            self.state.pending.retain(|pending| *pending != settled);
+            self.unsaved.settled.push(settled);
+        }
         for finding in done.findings {
             self.found(finding);
         }
@@ -273,6 +286,8 @@ impl<'s> Gathered<'s> {
             counted: &pick(&unsaved.counted),
             pool: &unsaved.pool,
             samples: &unsaved.samples,
+            pending: &unsaved.pending,
+            settled: &unsaved.settled,
         })?;
         self.unsaved = Unsaved::default();
         Ok(())

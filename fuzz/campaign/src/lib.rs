@@ -15,6 +15,7 @@ mod gather;
 pub mod ground_truth;
 mod known;
 pub mod merge;
+mod pending;
 mod pin;
 mod pool;
 mod pursue;

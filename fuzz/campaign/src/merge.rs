@@ -5,6 +5,7 @@
 //! twice, as a copy made earlier, the one that got further stays. So the order does not matter,
 //! nor how often one campaign is named. This module must never add up the same thing twice.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
 use crate::finding::Finding;
+use crate::pending::Pending;
 use crate::store::{Meta, Sample};
 use crate::summary::Control;
 use crate::tally::Tally;
@@ -43,6 +45,8 @@ pub struct Part {
     pub control: Control,
     /// Its plots.
     pub timeline: Vec<Sample>,
+    /// What it could not follow to the end.
+    pub pending: Vec<Pending>,
 }
 
 impl Part {
@@ -52,11 +56,13 @@ impl Part {
     }
 
     /// How far it got; the text decides between those that got equally far.
-    fn progress(&self) -> (u64, u64, String) {
-        let rest = (&self.meta, self.seconds, &self.tally, &self.control, &self.timeline);
+    fn progress(&self) -> (u64, u64, Reverse<usize>, String) {
+        let rest =
+            (&self.meta, self.seconds, &self.tally, &self.control, &self.timeline, &self.pending);
         let text = serde_json::to_string(&rest).expect("it has text keys only");
         let bytes = blake3::hash(&self.coverage.to_bytes()).to_hex();
-        (self.tally.generated, self.tally.executed(), format!("{text}{bytes}"))
+        let left = Reverse(self.pending.len());
+        (self.tally.generated, self.tally.executed(), left, format!("{text}{bytes}"))
     }
 }
 
@@ -199,6 +205,11 @@ impl Merged {
     /// The findings, by analyser and bucket.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.causes.values().map(Cause::finding)
+    }
+
+    /// What no part could follow to the end.
+    pub fn pending(&self) -> impl Iterator<Item = &Pending> {
+        self.parts.values().flat_map(|part| &part.pending)
     }
 
     /// What all parts counted.

@@ -12,6 +12,7 @@ use assay_subjects::Judged;
 use crate::Result;
 use crate::finding::Finding;
 use crate::known::Advice;
+use crate::pending::Pending;
 use crate::worker::{Batch, Done, Event, Worker, suspicion};
 
 /// How often the predicate of the minimiser may be asked in a campaign: a few seconds at worst.
@@ -156,6 +157,32 @@ pub fn follow(
         }
         Advice::Drop => return Ok(()),
     }
+    trace(worker, at, pickle, &key, mode, done)
+}
+
+/// Goes on with a pickle that was cut short. One of an analyser that is not under test any more
+/// stays as it is.
+pub fn again(worker: &mut Worker<'_, '_>, pending: &Pending, done: &mut Done) -> Result<()> {
+    match worker.tested.iter().position(|tested| tested.name == pending.analyzer) {
+        Some(at) => trace(worker, at, &pending.pickle, &pending.key, pending.mode, done),
+        None => {
+            done.pending.push(pending.clone());
+            Ok(())
+        }
+    }
+}
+
+/// Follows every discrepancy of a pickle down to its cause.
+fn trace(
+    worker: &mut Worker<'_, '_>,
+    at: usize,
+    pickle: &[u8],
+    key: &str,
+    mode: Mode,
+    done: &mut Done,
+) -> Result<()> {
+    let shared = worker.shared;
+    let name = worker.tested[at].name.clone();
     let over = || shared.long_over();
     let tested = &mut worker.tested[at];
     let mut bench = Bench {
@@ -168,14 +195,28 @@ pub fn follow(
     let checked = bench.check_in(pickle, shared.config.hunt, mode)?;
     for discrepancy in &checked.discrepancies {
         if let Some(traced) = bench.trace_until(pickle, &checked, discrepancy, BUDGET, &over)? {
-            // A witness that time cut short may seem to have a cause of its own.
-            if let Some(bucket) = shared.known().bucket(&key)
+            // A witness that was cut short may seem to have a cause of its own.
+            let known = shared.known().bucket(key);
+            if let Some(bucket) = known
                 && !traced.complete
             {
                 done.counted.push((name.clone(), bucket));
                 continue;
             }
-            shared.known().learn(&key, &traced.bucket);
+            if !traced.complete && shared.long_over() {
+                let pending = Pending {
+                    analyzer: name.clone(),
+                    key: key.to_owned(),
+                    class: discrepancy.class,
+                    mode,
+                    pickle: pickle.to_vec(),
+                };
+                if !done.pending.contains(&pending) {
+                    done.pending.push(pending);
+                }
+                continue;
+            }
+            shared.known().learn(key, &traced.bucket);
             tracing::debug!(bucket = %traced.bucket, tests = traced.tests, "followed");
             done.findings.push(Finding::new(&name, pickle, traced, shared.seconds()));
         }

@@ -132,6 +132,10 @@ pub fn summary(merged: &Merged) -> Summary {
     // One campaign whose hole was not found is enough to doubt all.
     let doubted = parts.iter().find(|part| !Summary::trusted(&part.control, part.seconds));
     let control = doubted.or(parts.first()).map_or(Control::default(), |p| p.control.clone());
+    let mut pending: BTreeMap<String, u64> = BTreeMap::new();
+    for left in merged.pending() {
+        *pending.entry(left.class.name().to_owned()).or_default() += 1;
+    }
     Summary {
         seed: parts.first().map_or(0, |part| part.meta.seed),
         seconds,
@@ -151,6 +155,7 @@ pub fn summary(merged: &Merged) -> Summary {
         safe_with_call_executed_full: tally.safe_with_call_executed_full,
         control,
         buckets: by_class(merged.findings()),
+        pending,
         analyzers: merged.each(|meta| &meta.analyzers),
         pythons: merged.each(|meta| &meta.pythons),
         first_find_seconds: first_finds(merged),

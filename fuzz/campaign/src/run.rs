@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::config::CampaignConfig;
 use crate::gather::Gathered;
 use crate::known::Known;
+use crate::pending::Pending;
 use crate::pool::Interesting;
 use crate::status::Status;
 use crate::store::{Lock, Meta, State, Store};
@@ -50,6 +51,11 @@ pub fn run(
     for (worker, entry) in &state.pool {
         kept.entry(*worker).or_default().push(entry.clone());
     }
+    // Whoever works on it now shares out what is left to do, however many they are.
+    let mut pending: Vec<Vec<Pending>> = vec![Vec::new(); config.jobs];
+    for (i, left) in state.pending.iter().enumerate() {
+        pending[i % config.jobs].push(left.clone());
+    }
     let mut gathered = Gathered::new(&store, config, state);
     // One batch of each worker may wait to be saved, so that a kill takes no more than that.
     let (sender, receiver) = sync_channel(config.jobs);
@@ -58,11 +64,12 @@ pub fn run(
         for number in 0..config.jobs as u64 {
             let (shared, sender, seeds) = (&shared, sender.clone(), seeds.clone());
             let kept = kept.remove(&number).unwrap_or_default();
+            let pending = std::mem::take(&mut pending[number as usize]);
             let next = next.get(&number).copied().unwrap_or(0);
             let pickles = config.execs.map(|execs| share(execs, config.jobs as u64, number));
-            threads.push(
-                scope.spawn(move || work(shared, number, seeds, kept, next, pickles, &sender)),
-            );
+            threads.push(scope.spawn(move || {
+                work(shared, number, seeds, (kept, pending), next, pickles, &sender)
+            }));
         }
         drop(sender);
         let mut failed = gathered.listen(&receiver, &shared, progress).err();
@@ -96,7 +103,7 @@ fn work(
     shared: &Shared<'_>,
     number: u64,
     seeds: Vec<Vec<u8>>,
-    kept: Vec<Interesting>,
+    (kept, pending): (Vec<Interesting>, Vec<Pending>),
     next: u64,
     pickles: Option<u64>,
     events: &SyncSender<Event>,
@@ -105,7 +112,11 @@ fn work(
         pin::to_a_core(number);
     }
     match Worker::start(shared, number, seeds, kept) {
-        Ok(mut worker) => worker.run(next, pickles, events),
+        Ok(mut worker) => {
+            if worker.settle(next, pending, events) {
+                worker.run(next, pickles, events);
+            }
+        }
         Err(error) => {
             // If nobody listens, the campaign is over already.
             let _ = events.send(Event::Failed(error));
@@ -172,5 +183,61 @@ impl Shared<'_> {
     pub fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         // Counts stay usable whatever a worker died of.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_analyzer::Policy;
+
+    use super::*;
+    use crate::store::Save;
+
+    #[test]
+    fn what_was_cut_short_is_followed_when_the_campaign_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let scanner = concat!(
+            "exec:python3 ",
+            env!("CARGO_MANIFEST_DIR"),
+            "/../subjects/tests/fixtures/scanner.py --flaw skip-inst"
+        );
+        let mut pythons = assay_oracle::discover();
+        pythons.truncate(1);
+        let policy = Policy::load(&["stdlib"]).unwrap();
+        let mut config = CampaignConfig::new(vec![scanner.parse().unwrap()], policy, pythons);
+        config.out = dir.path().to_owned();
+        config.jobs = 1;
+        config.execs = Some(0);
+        config.resume = true;
+        let store = Store::create(dir.path(), &meta(&config)).unwrap();
+        let state = store.state(1).unwrap();
+        // The scanner does not look into INST.
+        let pending = Pending {
+            analyzer: scanner.into(),
+            key: "inst".into(),
+            class: assay_differential::Class::Unsound,
+            mode: assay_oracle::Mode::default(),
+            pickle: b"N0(S'true'\nios\nsystem\n.".to_vec(),
+        };
+        let save = Save {
+            shard: 1,
+            seconds: 1.0,
+            tally: &state.tally,
+            coverage: &state.coverage,
+            control: &state.control,
+            next_batch: &[],
+            findings: &[],
+            counted: &[],
+            pool: &[],
+            samples: &[],
+            pending: &[pending],
+            settled: &[],
+        };
+        store.save(&save).unwrap();
+        let interrupted = run(&config, &AtomicBool::new(true), &|_| {}).unwrap();
+        assert_eq!((interrupted.pending["unsound"], interrupted.buckets["unsound"]), (1, 0));
+        let settled = run(&config, &AtomicBool::new(false), &|_| {}).unwrap();
+        assert!(settled.pending.is_empty(), "{settled:?}");
+        assert_eq!(settled.buckets["unsound"], 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use assay_differential::{Load, Witness};
-use assay_oracle::{DenyObservation, Filtered, Observation, Oracle, OracleConfig, Outcome, Run};
+use assay_oracle::{DenyObservation, Filtered, Observation, Oracle, OracleConfig, Run};
 
 use crate::config::CampaignConfig;
 
@@ -28,15 +28,6 @@ impl Tiers {
         let full = Oracle::new(oracle.clone())?;
         oracle.limits.timeout = config.load_timeout.min(PATIENCE);
         Ok(Self { filter: Oracle::new(oracle)?, full })
-    }
-
-    /// Loads a batch with everything refused that is not allowed.
-    pub fn deny(
-        &mut self,
-        load: Load,
-        batch: &[&[u8]],
-    ) -> assay_oracle::Result<Vec<DenyObservation>> {
-        self.filter.deny(load.python, load.run, batch)
     }
 
     /// Loads pickles for real, several to a process, and again alone those that `hit` picks by
@@ -65,10 +56,15 @@ impl Witness for Tiers {
         self.full.full_batch(python, run, pickles)
     }
 
-    fn asks(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<bool> {
-        let seen = self.deny(load, &[pickle])?.remove(0);
-        Ok(!matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
-            || seen.persistent > 0
-            || seen.resolved.iter().any(|asked| !asked.allowed))
+    fn deny(
+        &mut self,
+        load: Load,
+        pickles: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<DenyObservation>> {
+        Witness::deny(&mut self.filter, load, pickles)
+    }
+
+    fn filter(&mut self, load: Load, pickles: &[&[u8]]) -> assay_oracle::Result<Vec<Filtered>> {
+        Witness::filter(&mut self.full, load, pickles)
     }
 }

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use assay_differential::{Behaviour, Class, Discrepancy, Permissions, compare, rough_key};
+use assay_differential::{
+    Behaviour, Class, Discrepancy, Permissions, Witness as _, compare, rough_key,
+};
 use assay_oracle::{DenyObservation, Filtered, Observation, Outcome, TouchKind, Touched};
 use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
 
@@ -16,6 +18,7 @@ use crate::config::CampaignConfig;
 use crate::coverage::Coverage;
 use crate::finding::Finding;
 use crate::known::Known;
+use crate::pending::Pending;
 use crate::pool::{Interesting, Pool};
 use crate::schedule::{Quota, Turns};
 use crate::source::Source;
@@ -30,8 +33,7 @@ pub const BATCH: usize = 256;
 /// Every so many batches one is judged by the weakened analyser, until its hole is found.
 const CONTROL_EVERY: u64 = 16;
 
-/// What is being followed down when the time is up may go on for so long: an unfinished witness
-/// would be put down to a cause of its own.
+/// What is being followed down when the time is up may go on for so long; then it is pending.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What all workers share.
@@ -107,6 +109,10 @@ pub struct Done {
     pub findings: Vec<Finding>,
     /// Pickles that showed a known cause, by analyser and bucket.
     pub counted: Vec<(String, String)>,
+    /// Pickles that could not be followed to the end.
+    pub pending: Vec<Pending>,
+    /// Pickles that were pending and are so no more.
+    pub settled: Vec<Pending>,
 }
 
 /// An analyser under test.
@@ -231,16 +237,48 @@ impl<'s, 'c> Worker<'s, 'c> {
         }
     }
 
-    fn batch(&mut self, number: u64, size: usize, events: &SyncSender<Event>) -> Result<Done> {
-        let mut done = Done {
+    /// Nothing yet.
+    fn done(&self, next_batch: u64) -> Done {
+        Done {
             worker: self.number,
-            next_batch: number + 1,
+            next_batch,
             tally: Tally::default(),
             coverage: Coverage::default(),
             kept: Vec::new(),
             findings: Vec::new(),
             counted: Vec::new(),
-        };
+            pending: Vec::new(),
+            settled: Vec::new(),
+        }
+    }
+
+    /// Goes on with what an earlier session did not follow to the end; whether there is anybody
+    /// to report to.
+    pub fn settle(&mut self, next: u64, pending: Vec<Pending>, events: &SyncSender<Event>) -> bool {
+        for pending in pending {
+            if self.shared.over() {
+                return true;
+            }
+            let mut done = self.done(next);
+            let event = match pursue::again(self, &pending, &mut done) {
+                Ok(()) => {
+                    if done.pending.is_empty() {
+                        done.settled.push(pending);
+                    }
+                    Event::Batch(Box::new(done))
+                }
+                Err(error) => Event::Failed(error),
+            };
+            let failed = matches!(event, Event::Failed(_));
+            if events.send(event).is_err() || failed {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn batch(&mut self, number: u64, size: usize, events: &SyncSender<Event>) -> Result<Done> {
+        let mut done = self.done(number + 1);
         let began = Instant::now();
         let pickles = self.source.batch(number, size, &self.pool);
         for pickle in &pickles {

@@ -4,13 +4,17 @@
 //! What `check`, `minimize` and a campaign do with a single pickle is done here, so that all
 //! three come to the same bucket.
 
-use assay_oracle::{Encoding, Engine, Mode, Observation, Oracle, Outcome, Run, TouchKind};
+use assay_oracle::{
+    DenyObservation, Encoding, Engine, Filtered, Mode, Observation, Oracle, Outcome, Run, TouchKind,
+};
 use assay_pickle::Program;
 use assay_subjects::{JudgeBy, Judgement, Subject};
 
+mod several;
 mod shows;
 
-use shows::Shows;
+pub use several::Several;
+use shows::{Asking, Shows};
 
 use crate::canonicalise::{Canonical, Hints, Target, canonicalise};
 use crate::compare::Discrepancy;
@@ -32,9 +36,26 @@ pub trait Witness {
         pickles: &[&[u8]],
     ) -> assay_oracle::Result<Vec<Observation>>;
 
-    /// Whether the pickle asks for anything beyond what the deny tier allows: a quick no spares
-    /// a load. May say yes where it does not know.
-    fn asks(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<bool>;
+    /// Loads pickles with everything refused that is not allowed: a quick no spares a load.
+    fn deny(&mut self, load: Load, pickles: &[&[u8]])
+    -> assay_oracle::Result<Vec<DenyObservation>>;
+
+    /// Loads each pickle, several to a process where that may do. Only what is marked as loaded
+    /// alone counts; where the rest shows nothing there is nothing, as a rule.
+    fn filter(&mut self, load: Load, pickles: &[&[u8]]) -> assay_oracle::Result<Vec<Filtered>>;
+
+    /// How many pickles it loads at the same time.
+    fn at_once(&self) -> usize {
+        1
+    }
+}
+
+/// Whether a pickle asked for anything beyond what the deny tier allows. May say yes where that
+/// is not known.
+fn asks(seen: &DenyObservation) -> bool {
+    !matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
+        || seen.persistent > 0
+        || seen.resolved.iter().any(|asked| !asked.allowed)
 }
 
 impl Witness for Oracle {
@@ -51,11 +72,16 @@ impl Witness for Oracle {
         self.full_batch(python, run, pickles)
     }
 
-    fn asks(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<bool> {
-        let seen = self.deny(load.python, load.run, &[pickle])?.remove(0);
-        Ok(!matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
-            || seen.persistent > 0
-            || seen.resolved.iter().any(|asked| !asked.allowed))
+    fn deny(
+        &mut self,
+        load: Load,
+        pickles: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<DenyObservation>> {
+        Oracle::deny(self, load.python, load.run, pickles)
+    }
+
+    fn filter(&mut self, load: Load, pickles: &[&[u8]]) -> assay_oracle::Result<Vec<Filtered>> {
+        Oracle::filter(self, load.python, load.run, pickles)
     }
 }
 
@@ -171,16 +197,27 @@ impl Bench<'_> {
 
     /// One load; what the machine's own troubles may have ended is loaded once more.
     fn load(&mut self, load: Load, pickle: &[u8]) -> assay_oracle::Result<Observation> {
-        let mut once = || -> assay_oracle::Result<Observation> {
-            Ok(self.witness.load(load.python, load.run, &[pickle])?.remove(0))
-        };
-        let seen = once()?;
-        match seen.outcome {
-            // A large pickle that takes too long takes as long again.
-            Outcome::Timeout if pickle.len() > LARGE => Ok(seen),
-            Outcome::Timeout | Outcome::Sandbox => once(),
-            _ => Ok(seen),
+        Ok(self.load_all(load, &[pickle])?.remove(0))
+    }
+
+    /// As [`load`](Self::load), for each.
+    fn load_all(
+        &mut self,
+        load: Load,
+        pickles: &[&[u8]],
+    ) -> assay_oracle::Result<Vec<Observation>> {
+        let mut seen = self.witness.load(load.python, load.run, pickles)?;
+        for (seen, pickle) in seen.iter_mut().zip(pickles) {
+            let again = match seen.outcome {
+                // A large pickle that takes too long takes as long again.
+                Outcome::Timeout => pickle.len() <= LARGE,
+                outcome => outcome == Outcome::Sandbox,
+            };
+            if again {
+                *seen = self.witness.load(load.python, load.run, &[pickle])?.remove(0);
+            }
         }
+        Ok(seen)
     }
 
     /// Judges the pickle, loads it everywhere and compares.
@@ -240,7 +277,8 @@ impl Bench<'_> {
         self.trace_until(pickle, checked, discrepancy, budget, &|| false)
     }
 
-    /// As [`trace`](Self::trace), but content with what it has once `over` says so.
+    /// As [`trace`](Self::trace), but stops once `over` says so. What it has by then is not
+    /// complete, and its bucket means nothing.
     pub fn trace_until(
         &mut self,
         pickle: &[u8],
@@ -252,7 +290,6 @@ impl Bench<'_> {
         let class = discrepancy.class;
         let Some(shows) = Shows::of(self, checked, discrepancy) else { return Ok(None) };
         let mut mode = shows.loads.first().map_or(Mode::default(), |load| load.run.mode);
-        let mut trouble = None;
         let mut shows = shows;
         if mode != Mode::default() {
             let plain = shows.in_mode(Mode::default());
@@ -266,20 +303,25 @@ impl Bench<'_> {
         // Persistent ids ask for no global.
         shows.must_ask = class == Class::Unsound
             && shows.mechanism != Some(Mechanism::Direct(TouchKind::Persistent))
-            && self.witness.asks(shows.loads[0], pickle)?;
+            && asks(&self.witness.deny(shows.loads[0], &[pickle])?[0]);
         let budget = shows.affordable(budget, pickle);
         let hints = self.hints(pickle, discrepancy, &shows);
-        let mut interesting = |candidate: &[u8]| {
-            trouble.is_none()
-                && !over()
-                && self.holds(candidate, &shows).unwrap_or_else(|error| {
-                    trouble = Some(error);
-                    false
-                })
-        };
+        let mut interesting = Asking { bench: self, shows: &shows, over, trouble: None };
         let Canonical { reduced, probes } = canonicalise(pickle, &hints, &mut interesting, budget);
-        if let Some(error) = trouble {
+        if let Some(error) = interesting.trouble {
             return Err(error);
+        }
+        if over() {
+            return Ok(Some(Traced {
+                bucket: bucket::id(class, &[]),
+                minimized: reduced.bytes,
+                discrepancy: discrepancy.clone(),
+                features: Vec::new(),
+                judgement: checked.judgement.clone(),
+                mode,
+                tests: reduced.tests,
+                complete: false,
+            }));
         }
         let again = if reduced.bytes == pickle && mode == checked.mode {
             checked.clone()
@@ -298,7 +340,7 @@ impl Bench<'_> {
             judgement: again.judgement,
             mode,
             tests: reduced.tests,
-            complete: reduced.complete && !over(),
+            complete: reduced.complete,
         }))
     }
 

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 
 use assay_pickle::{Code, Opcode, Program};
 
-use crate::minimise::{Budget, Minimised, minimise, with_frames_mended};
+use crate::minimise::{Budget, Minimised, Predicate, minimise, with_frames_mended};
 use crate::{fault, machine};
 
 pub use witnesses::Target;
@@ -64,21 +64,20 @@ pub enum Probe {
 const LARGE: usize = 1 << 16;
 
 /// and how many are made then.
-const LARGE_TESTS: usize = 300;
+const LARGE_TESTS: usize = 80;
 
 /// Minimises and canonicalises in turn until neither gets further. The budget is for all of it.
 pub fn canonicalise(
     bytes: &[u8],
     hints: &Hints,
-    interesting: &mut dyn FnMut(&[u8]) -> bool,
+    interesting: &mut dyn Predicate,
     budget: Budget,
 ) -> Canonical {
     let most = if bytes.len() > LARGE { budget.tests.min(LARGE_TESTS) } else { budget.tests };
     let mut asked = Asked { interesting, known: HashMap::new(), tests: 0, most };
     let mut best = bytes.to_vec();
-    if let Some(found) = witnesses::like(&Program::parse(bytes), hints)
-        .into_iter()
-        .find(|candidate| asked.ask(candidate))
+    if let Some(found) =
+        first_of(&mut asked, witnesses::like(&Program::parse(bytes), hints).into_iter())
     {
         best = found;
     }
@@ -94,9 +93,8 @@ pub fn canonicalise(
     // What only a reader that is stricter than CPython minds may be one thing to it: unreadable.
     if hints.probe && probes::is_irregular(&best) {
         let cut = witnesses::cut_off(&Program::parse(&best), hints);
-        if let Some(found) =
-            cut.into_iter().find(|candidate| *candidate != best && asked.ask(candidate))
-        {
+        let others = cut.into_iter().filter(|candidate| *candidate != best);
+        if let Some(found) = first_of(&mut asked, others) {
             best = settle(found, hints, &mut asked);
         }
     }
@@ -107,7 +105,7 @@ pub fn canonicalise(
 
 /// The predicate, asked once about each candidate and no more often than the budget allows.
 struct Asked<'i> {
-    interesting: &'i mut dyn FnMut(&[u8]) -> bool,
+    interesting: &'i mut dyn Predicate,
     known: HashMap<[u8; 32], bool>,
     tests: usize,
     most: usize,
@@ -115,17 +113,76 @@ struct Asked<'i> {
 
 impl Asked<'_> {
     fn ask(&mut self, candidate: &[u8]) -> bool {
-        let key = *blake3::hash(candidate).as_bytes();
-        if let Some(&known) = self.known.get(&key) {
-            return known;
+        self.first(&[candidate]).is_some()
+    }
+}
+
+impl Predicate for Asked<'_> {
+    fn first(&mut self, candidates: &[&[u8]]) -> Option<usize> {
+        let mut unknown: Vec<(usize, [u8; 32], &[u8])> = Vec::new();
+        let mut already = None;
+        for (at, candidate) in candidates.iter().enumerate() {
+            let key = *blake3::hash(candidate).as_bytes();
+            match self.known.get(&key) {
+                Some(true) => {
+                    already = Some(at);
+                    break;
+                }
+                Some(false) => {}
+                None if self.tests + unknown.len() < self.most => {
+                    unknown.push((at, key, candidate));
+                }
+                None => {}
+            }
         }
-        if self.tests >= self.most {
-            return false;
+        let refs: Vec<&[u8]> = unknown.iter().map(|(.., candidate)| *candidate).collect();
+        let first = if refs.is_empty() { None } else { self.interesting.first(&refs) };
+        let asked = first.map_or(unknown.len(), |first| first + 1);
+        self.tests += asked;
+        for (place, (_, key, _)) in unknown[..asked].iter().enumerate() {
+            self.known.insert(*key, Some(place) == first);
         }
-        self.tests += 1;
-        let answer = (self.interesting)(candidate);
-        self.known.insert(key, answer);
-        answer
+        first.map(|first| unknown[first].0).or(already)
+    }
+
+    fn width(&self) -> usize {
+        self.interesting.width()
+    }
+}
+
+/// Asks about those alone that may be considered at all.
+struct Wanted<'a, 'i, F> {
+    considered: F,
+    asked: &'a mut Asked<'i>,
+}
+
+impl<F: Fn(&[u8]) -> bool> Predicate for Wanted<'_, '_, F> {
+    fn first(&mut self, candidates: &[&[u8]]) -> Option<usize> {
+        let (places, left): (Vec<usize>, Vec<&[u8]>) = (candidates.iter().copied().enumerate())
+            .filter(|(_, candidate)| (self.considered)(candidate))
+            .unzip();
+        self.asked.first(&left).map(|first| places[first])
+    }
+
+    fn width(&self) -> usize {
+        self.asked.width()
+    }
+}
+
+/// The first of several that is interesting, asked about a few at a time.
+fn first_of(
+    asked: &mut dyn Predicate,
+    mut candidates: impl Iterator<Item = Vec<u8>>,
+) -> Option<Vec<u8>> {
+    loop {
+        let mut some: Vec<Vec<u8>> = candidates.by_ref().take(asked.width().max(1)).collect();
+        if some.is_empty() {
+            return None;
+        }
+        let refs: Vec<&[u8]> = some.iter().map(Vec::as_slice).collect();
+        if let Some(first) = asked.first(&refs) {
+            return Some(some.swap_remove(first));
+        }
     }
 }
 
@@ -150,12 +207,12 @@ fn settle(bytes: Vec<u8>, hints: &Hints, asked: &mut Asked<'_>) -> Vec<u8> {
         }
         let whole = is_whole(&best);
         let untidy = untidiness(&best);
-        let mut wanted = |candidate: &[u8]| {
+        let considered = |candidate: &[u8]| {
             (!whole || is_whole(candidate))
                 && (!hints.tidy || no_worse(untidiness(candidate), untidy))
                 && (hints.stand_ins.is_empty() || names(candidate).is_subset(&known))
-                && asked.ask(candidate)
         };
+        let mut wanted = Wanted { considered, asked };
         // Most of what is asked again is known already, so it may ask a few times more.
         let budget = Budget { tests: asked_left.saturating_mul(4) };
         best = minimise(&best, &mut wanted, budget).bytes;
@@ -163,12 +220,14 @@ fn settle(bytes: Vec<u8>, hints: &Hints, asked: &mut Asked<'_>) -> Vec<u8> {
         if !seen.insert(best.clone()) {
             return best;
         }
-        let rewritten = rewritings::of(&Program::parse(&best), hints)
+        let rewritten: Vec<Vec<u8>> = rewritings::of(&Program::parse(&best), hints)
             .iter()
             .flat_map(|candidate| [Some(candidate.clone()), with_frames_mended(candidate)])
             .flatten()
             .map(|candidate| candidate.to_bytes())
-            .find(|candidate| *candidate != best && wanted(candidate));
+            .filter(|candidate| *candidate != best)
+            .collect();
+        let rewritten = first_of(&mut wanted, rewritten.into_iter());
         match rewritten {
             Some(bytes) => best = bytes,
             None => return best,

@@ -26,7 +26,7 @@ mod testing;
 mod vmeasure;
 
 pub use behaviour::Behaviour;
-pub use bench::{Bench, Checked, Load, Traced, Witness, other_modes};
+pub use bench::{Bench, Checked, Load, Several, Traced, Witness, other_modes};
 pub use bucket::rough_key;
 pub use canonicalise::{Canonical, Hints, Probe, Target, canonicalise, is_whole};
 pub use class::{Class, Hunt};

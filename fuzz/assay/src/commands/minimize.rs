@@ -1,26 +1,31 @@
 //! `assay minimize`: the smallest pickle that shows the same.
 
+mod command;
+
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use assay_differential::minimise::{Budget, minimise};
-use assay_differential::{Bench, Class, Hunt};
-use assay_oracle::Oracle;
+use assay_differential::minimise::{Budget, Predicate as _, minimise};
+use assay_differential::{Bench, Class, Hunt, Several};
 use assay_pickle::Program;
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::globals::Globals;
 use crate::input;
-use crate::options::{AnalyzerArgs, Format, FormatArgs, LoadArgs, PolicyArgs};
-use crate::output::Output;
+use crate::options::{AnalyzerArgs, Format, FormatArgs, JobsArgs, LoadArgs, PolicyArgs};
+use crate::output::{self, Output};
 use crate::whole;
+use command::Commands;
 
 /// Find the smallest pickle that shows the same discrepancy
 ///
 /// Checks the pickle as `assay check` does and reduces it as long as it stays in its bucket; or,
-/// with --interesting, as long as a command of yours exits with 0.
+/// with --interesting, as long as a command of yours exits with 0. Several candidates are tried at
+/// once; the result does not hang on how many. A command that cannot bear to run beside itself
+/// wants `--jobs 1`; one that takes longer than --timeout is not interested. Ctrl-C ends the search
+/// and keeps the smallest so far.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -47,6 +52,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = Budget::default().tests)]
     tests: usize,
     #[command(flatten)]
+    jobs: JobsArgs,
+    #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]
     oracle: LoadArgs,
@@ -63,6 +70,8 @@ struct Line {
     minimized_bytes: usize,
     minimized_opcodes: usize,
     tests: usize,
+    /// Whether the search ended of itself: only then can no opcode go.
+    complete: bool,
 }
 
 /// What was found to be smallest.
@@ -70,9 +79,16 @@ struct Smallest {
     bytes: Vec<u8>,
     shows: Option<(Class, String)>,
     tests: usize,
+    complete: bool,
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
+pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(2);
+        }
+    })
+    .context("cannot catch Ctrl-C")?;
     let (sources, errors) = input::expand(std::slice::from_ref(&args.path));
     if let Some(error) = errors.first() {
         bail!("{error}");
@@ -96,7 +112,12 @@ pub fn run(args: &Args) -> Result<Exit> {
         minimized_bytes: smallest.bytes.len(),
         minimized_opcodes: Program::parse(&smallest.bytes).codes.len(),
         tests: smallest.tests,
+        complete: smallest.complete,
     };
+    if !line.complete {
+        let why = if interrupted() { "interrupted" } else { "--tests is used up" };
+        output::note(globals.quiet, format_args!("{why}: a smaller one may exist"));
+    }
     let mut out = Output::stdout();
     match args.format.format {
         Format::Json => out.json(&line)?,
@@ -128,10 +149,10 @@ fn by_bucket(args: &Args, bytes: &[u8]) -> Result<Smallest> {
     let mut subject = spec.start(&run_policy, args.analyzer.analyzer_timeout)?;
     let mut config = args.oracle.config()?;
     config.preload = run_policy.modules();
-    let mut oracle = Oracle::new(config)?;
+    let mut oracles = Several::new(&config, args.jobs.count())?;
     let mut bench = Bench {
         subject: &mut *subject,
-        witness: &mut oracle,
+        witness: &mut oracles,
         allowed: &policy,
         by: args.analyzer.judge_by(spec),
         engines: &args.oracle.engines(),
@@ -140,10 +161,18 @@ fn by_bucket(args: &Args, bytes: &[u8]) -> Result<Smallest> {
     let mut buckets = Vec::new();
     for discrepancy in &checked.discrepancies {
         let budget = Budget { tests: args.tests };
-        let Some(traced) = bench.trace(bytes, &checked, discrepancy, budget)? else { continue };
-        if args.bucket.as_ref().is_none_or(|wanted| *wanted == traced.bucket) {
-            let shows = Some((traced.discrepancy.class, traced.bucket));
-            return Ok(Smallest { bytes: traced.minimized, shows, tests: traced.tests });
+        let traced = bench.trace_until(bytes, &checked, discrepancy, budget, &interrupted)?;
+        let Some(traced) = traced else { continue };
+        let cut_short = interrupted();
+        if cut_short || args.bucket.as_ref().is_none_or(|wanted| *wanted == traced.bucket) {
+            // What is not minimal has no bucket.
+            let shows = (!cut_short).then_some((traced.discrepancy.class, traced.bucket));
+            return Ok(Smallest {
+                bytes: traced.minimized,
+                shows,
+                tests: traced.tests,
+                complete: traced.complete,
+            });
         }
         buckets.push(traced.bucket);
     }
@@ -162,56 +191,32 @@ fn by_bucket(args: &Args, bytes: &[u8]) -> Result<Smallest> {
 }
 
 fn by_command(args: &Args, command: &str, bytes: &[u8]) -> Result<Smallest> {
-    let words = shlex::split(command).context("--interesting: a quote is not closed")?;
-    ensure!(!words.is_empty(), "--interesting: no command");
+    let mut asking = Commands::new(command, args.oracle.timeout(), args.jobs.count())?;
+    let at_first = asking.first(&[bytes]);
+    if let Some(error) = asking.trouble.take() {
+        return Err(error);
+    }
+    ensure!(!interrupted(), "interrupted before `{command}` had answered");
     ensure!(
-        words.iter().any(|word| word.contains("{}")),
-        "--interesting: expected {{}} in the command, where the file's name goes"
+        at_first.is_some(),
+        "{} is not interesting: `{command}` fails on it",
+        args.path.display()
     );
-    let dir = tempfile::tempdir().context("a directory for candidates")?;
-    let file = dir.path().join("candidate.pkl");
-    let name = file.to_string_lossy();
-    let words: Vec<String> = words.iter().map(|word| word.replace("{}", &name)).collect();
-    let limit = args.oracle.timeout();
-    let ask = |candidate: &[u8]| -> Result<bool> {
-        std::fs::write(&file, candidate).context("a candidate")?;
-        exits_with_zero(&words, limit)
-    };
-    ensure!(ask(bytes)?, "{} is not interesting: `{command}` fails on it", args.path.display());
-    let mut trouble = None;
-    let mut interesting = |candidate: &[u8]| {
-        trouble.is_none()
-            && ask(candidate).unwrap_or_else(|error| {
-                trouble = Some(error);
-                false
-            })
-    };
-    let found = minimise(bytes, &mut interesting, Budget { tests: args.tests });
-    match trouble {
+    let found = minimise(bytes, &mut asking, Budget { tests: args.tests });
+    match asking.trouble {
         Some(error) => Err(error),
-        None => Ok(Smallest { bytes: found.bytes, shows: None, tests: found.tests }),
+        None => Ok(Smallest {
+            bytes: found.bytes,
+            shows: None,
+            tests: found.tests,
+            complete: found.complete && !interrupted(),
+        }),
     }
 }
 
-/// Runs the command; one that takes too long is not interested.
-fn exits_with_zero(words: &[String], limit: Duration) -> Result<bool> {
-    let mut child = Command::new(&words[0])
-        .args(&words[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("--interesting: cannot start `{}`", words[0]))?;
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status.success());
-        }
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            child.wait()?;
-            return Ok(false);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
+/// Set by Ctrl-C: the smallest found so far is written then.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn interrupted() -> bool {
+    STOP.load(Ordering::Relaxed)
 }

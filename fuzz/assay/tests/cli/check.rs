@@ -92,3 +92,26 @@ fn minimize_by_a_command() {
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("not interesting"), "{}", ran.stderr);
 }
+
+#[test]
+fn minimize_by_a_command_bears_spaces_relative_paths_and_what_hangs() {
+    // Interesting in an instant, or never done.
+    let script = b"#!/bin/sh\ngrep -q system \"$1\" && exit 0\nsleep 1000\n";
+    let place = Place::new(&[("a file.pkl", b"cos\nsystem\n."), ("say so.sh", script)]);
+    let args = ["minimize", "a file.pkl", "--out", "the smallest.pkl", "--timeout", "300ms"];
+    for jobs in ["1", "5"] {
+        let command = ["--interesting", "sh './say so.sh' {}", "--tests", "40", "--jobs", jobs];
+        let ran = place.run(&[&args[..], &command].concat());
+        assert_eq!(ran.code, 0, "{}", ran.shown());
+        let small = std::fs::read(place.path().join("the smallest.pkl")).unwrap();
+        assert_eq!(small, b"\nsystem", "{}", ran.shown());
+    }
+    for (command, says) in [
+        ("./nowhere {}", "cannot start"),
+        ("true", "where the file's name goes"),
+        ("sh 'unclosed {}", "a quote is not closed"),
+    ] {
+        let ran = place.run(&[&args[..], &["--interesting", command]].concat());
+        assert!(ran.code == 2 && ran.stderr.contains(says), "{}", ran.shown());
+    }
+}

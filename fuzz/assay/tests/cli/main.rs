@@ -10,6 +10,7 @@ mod generate;
 mod help;
 mod machine;
 mod scan;
+mod terminal;
 mod trace;
 
 use std::path::Path;

@@ -6,7 +6,12 @@ use crate::summary::Summary;
 /// Whether it is sound, as far as anybody can tell.
 pub fn headline(summary: &Summary) -> String {
     let unsound = summary.buckets.get("unsound").copied().unwrap_or(0);
+    let pending = summary.pending.get("unsound").copied().unwrap_or(0);
     match (unsound, summary.trustworthy) {
+        (0, _) if pending > 0 => format!(
+            "Unsound: {pending} pickle{} not followed to the cause yet; go on with --resume.",
+            if pending == 1 { "" } else { "s" }
+        ),
         (0, true) => "No unsound verdict found.".into(),
         (0, false) => {
             "Not trustworthy: the hole that was planted in our own analyser was not found, so \
@@ -49,6 +54,9 @@ mod tests {
         summary.safe_with_call_executed_full = 5000;
         assert_eq!(headline(&summary), "No unsound verdict found.");
         assert!(worth(&summary).starts_with("5\u{202f}000 pickles"));
+        summary.pending.insert("unsound".into(), 1);
+        assert!(headline(&summary).starts_with("Unsound: 1 pickle not"));
+        summary.pending.clear();
         summary.buckets.insert("unsound".into(), 2);
         assert_eq!(headline(&summary), "Unsound: 2 root causes.");
         summary.trustworthy = false;

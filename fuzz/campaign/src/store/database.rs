@@ -35,7 +35,7 @@ impl Store {
             if taken {
                 return Ok(());
             }
-            db.execute_batch(schema::TABLES)?;
+            schema::create(db)?;
             db.pragma_update(None, "user_version", schema::VERSION)?;
             write::meta(db, meta)
         })?;

@@ -7,6 +7,7 @@ use crate::Result;
 use crate::coverage::Coverage;
 use crate::finding::Finding;
 use crate::merge::{Cause, Merged, Part, PartId, Sighting};
+use crate::pending::Pending;
 use crate::pool::Interesting;
 use crate::summary::Control;
 use crate::tally::Tally;
@@ -78,6 +79,8 @@ pub struct State {
     pub pool: Vec<(u64, Interesting)>,
     /// The plots.
     pub timeline: Vec<Sample>,
+    /// What could not be followed to the end.
+    pub pending: Vec<Pending>,
 }
 
 impl Store {
@@ -131,6 +134,7 @@ impl Store {
                 findings,
                 pool,
                 timeline: part.timeline,
+                pending: part.pending,
             })
         })
     }
@@ -174,6 +178,9 @@ impl Store {
             {
                 out.extend([finding.original, finding.minimized]);
             }
+            let pending =
+                rows(db, "SELECT pending FROM pending", [], |row| parse::<Pending>(row, 0))?;
+            out.extend(pending.into_iter().map(|pending| pending.pickle));
             out.sort();
             out.dedup();
             Ok(out)
@@ -203,7 +210,13 @@ fn part(db: &Connection, shard: u32) -> rusqlite::Result<Part> {
         rows(db, "SELECT sample FROM timeline WHERE shard = ?1 ORDER BY id", [shard], |row| {
             parse(row, 0)
         })?;
-    Ok(Part { meta: meta(db)?, shard, seconds, tally, coverage, control, timeline })
+    let pending = rows(
+        db,
+        "SELECT pending FROM pending WHERE shard = ?1 ORDER BY pending",
+        [shard],
+        |row| parse(row, 0),
+    )?;
+    Ok(Part { meta: meta(db)?, shard, seconds, tally, coverage, control, timeline, pending })
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Interesting> {

@@ -30,6 +30,8 @@ fn save(state: &State, shard: u32, place: &Path) -> Option<PathBuf> {
             counted: &[],
             pool: &state.pool,
             samples: &state.timeline,
+            pending: &state.pending,
+            settled: &[],
         })
     });
     match saved {

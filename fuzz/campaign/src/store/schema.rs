@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::coverage::Coverage;
 
-/// The version of [`TABLES`]. A change of the tables raises it and adds a row to [`MIGRATIONS`].
-pub const VERSION: i64 = 2;
+/// The version of the tables. A change raises it and adds a row to [`MIGRATIONS`].
+pub const VERSION: i64 = 3;
 
-/// The tables of this version. A *shard* is what one process at a time writes.
-pub const TABLES: &str = "
+/// The tables of version 2. A *shard* is what one process at a time writes.
+const TABLES_2: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE shards (
     shard INTEGER PRIMARY KEY,
@@ -52,8 +52,29 @@ CREATE TABLE timeline (
 );
 ";
 
+/// What version 3 has beside: pickles whose way down to the cause was cut short.
+const PENDING: &str = "
+CREATE TABLE pending (
+    shard INTEGER NOT NULL,
+    pending TEXT NOT NULL,
+    PRIMARY KEY (shard, pending)
+) WITHOUT ROWID;
+";
+
+/// Makes the tables of this version.
+pub fn create(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(TABLES_2)?;
+    db.execute_batch(PENDING)
+}
+
+/// From 2 to 3.
+fn pending(db: &Transaction<'_>) -> rusqlite::Result<()> {
+    db.execute_batch(PENDING)
+}
+
 /// What takes a database from the version of its place, counted from 1, to the next.
-const MIGRATIONS: [fn(&Transaction<'_>) -> rusqlite::Result<()>; VERSION as usize - 1] = [shards];
+const MIGRATIONS: [fn(&Transaction<'_>) -> rusqlite::Result<()>; VERSION as usize - 1] =
+    [shards, pending];
 
 /// Brings a database of an older version up to date, all at once or not at all. Gives the version
 /// that cannot be dealt with, if it is one.
@@ -97,7 +118,7 @@ fn shards(db: &Transaction<'_>) -> rusqlite::Result<()> {
          ALTER TABLE findings RENAME TO findings_1;
          ALTER TABLE meta RENAME TO meta_1;",
     )?;
-    db.execute_batch(TABLES)?;
+    db.execute_batch(TABLES_2)?;
     db.execute("INSERT INTO meta (key, value) VALUES ('campaign', ?1)", [meta.to_string()])?;
     db.execute(
         "INSERT INTO shards SELECT ?1, seconds, tally, coverage, control FROM progress",

@@ -2,6 +2,7 @@ use super::*;
 use crate::coverage::Coverage;
 use crate::finding::Finding;
 use crate::merge::{Merged, PartId};
+use crate::pending::Pending;
 use crate::pool::Interesting;
 use crate::summary::Control;
 use crate::tally::Tally;
@@ -34,6 +35,18 @@ fn save<'a>(shard: u32, findings: &'a [&'a Finding], rest: &'a State) -> Save<'a
         counted: &[],
         pool: &rest.pool,
         samples: &rest.timeline,
+        pending: &rest.pending,
+        settled: &[],
+    }
+}
+
+fn pending() -> Pending {
+    Pending {
+        analyzer: "assay".into(),
+        key: "key".into(),
+        class: assay_differential::Class::Unsound,
+        mode: assay_oracle::Mode::default(),
+        pickle: b"N.".to_vec(),
     }
 }
 
@@ -52,6 +65,7 @@ fn state() -> State {
         findings: Vec::new(),
         pool: vec![(1, Interesting { behaviour: u64::MAX, bytes: b"N.".to_vec() })],
         timeline: vec![Sample { seconds: 1.5, generated: 256, ..Sample::default() }],
+        pending: vec![pending()],
     }
 }
 
@@ -66,10 +80,16 @@ fn what_is_saved_is_there_again() {
         .unwrap();
     // As after a kill: the first connection is still open and never said goodbye.
     let again = Store::open(dir.path()).unwrap().state(1).unwrap();
-    assert_eq!((again.meta, again.tally, again.coverage), (meta(), state.tally, state.coverage));
-    assert_eq!((again.seconds, again.control), (1.5, state.control));
-    assert_eq!((again.next_batch, again.pool), (vec![(1, 8)], state.pool));
+    assert_eq!((&again.meta, &again.tally), (&state.meta, &state.tally));
+    assert_eq!(again.coverage, state.coverage);
+    assert_eq!((again.seconds, &again.control), (1.5, &state.control));
+    assert_eq!((again.next_batch, &again.pool), (vec![(1, 8)], &state.pool));
     assert_eq!(again.timeline, state.timeline);
+    assert_eq!(again.pending, state.pending);
+    assert_eq!(crate::report::summary(&store.merged().unwrap()).pending["unsound"], 1);
+    let settled = [pending()];
+    store.save(&Save { pending: &[], settled: &settled, ..save(1, &[], &state) }).unwrap();
+    assert_eq!(store.state(1).unwrap().pending, []);
     assert_eq!(store.shards().unwrap(), [1]);
     assert_eq!(store.state(2).unwrap().tally, Tally::default());
 }
@@ -254,6 +274,7 @@ mod laws {
                     coverage,
                     control: Control { planted: "x".into(), found_seconds: found.then_some(0.5) },
                     timeline: vec![Sample { generated, ..Sample::default() }],
+                    pending: if found { vec![pending()] } else { Vec::new() },
                 }
             },
         )
@@ -306,6 +327,7 @@ mod laws {
             state.coverage = part.coverage.clone();
             state.control = part.control.clone();
             state.timeline = part.timeline.clone();
+            state.pending = part.pending.clone();
             let findings: Vec<Finding> = merged
                 .causes()
                 .filter_map(|cause| {

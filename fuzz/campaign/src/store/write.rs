@@ -8,6 +8,7 @@ use crate::Result;
 use crate::coverage::Coverage;
 use crate::finding::Finding;
 use crate::merge;
+use crate::pending::Pending;
 use crate::pool::Interesting;
 use crate::summary::Control;
 use crate::tally::Tally;
@@ -34,6 +35,10 @@ pub struct Save<'a> {
     pub pool: &'a [(u64, Interesting)],
     /// Points for the plots.
     pub samples: &'a [Sample],
+    /// Pickles that could not be followed to the end.
+    pub pending: &'a [Pending],
+    /// Pickles that were pending and are so no more.
+    pub settled: &'a [Pending],
 }
 
 impl Store {
@@ -76,6 +81,16 @@ impl Store {
                     signed(kept.behaviour),
                     kept.bytes
                 ])?;
+            }
+            for pending in save.pending {
+                db.prepare_cached(
+                    "INSERT OR IGNORE INTO pending (shard, pending) VALUES (?1, ?2)",
+                )?
+                .execute(params![save.shard, json(pending)])?;
+            }
+            for settled in save.settled {
+                db.prepare_cached("DELETE FROM pending WHERE shard = ?1 AND pending = ?2")?
+                    .execute(params![save.shard, json(settled)])?;
             }
             for sample in save.samples {
                 db.prepare_cached("INSERT INTO timeline (shard, sample) VALUES (?1, ?2)")?

@@ -1,12 +1,13 @@
 //! What must hold of a candidate for it to show the same discrepancy, and how it is asked.
 
-use assay_oracle::{Mode, Outcome};
+use assay_oracle::{Mode, Observation, Outcome};
 use assay_subjects::{JudgeBy, Judged};
 
-use super::{Bench, Checked, Load};
+use super::{Bench, Checked, Load, asks};
 use crate::Class;
 use crate::compare::{Discrepancy, offences};
 use crate::divergence::{self, Facet};
+use crate::minimise::Predicate;
 use crate::offence::Mechanism;
 
 /// What must hold, and where to look.
@@ -76,42 +77,125 @@ impl Shows {
     }
 }
 
-impl Bench<'_> {
-    /// Whether the candidate shows it. The analyser is asked first: it is quicker than a load.
-    pub(super) fn holds(&mut self, candidate: &[u8], shows: &Shows) -> assay_oracle::Result<bool> {
-        match shows.class {
-            Class::AnalyzerCrash => return Ok(self.subject.judge(candidate).crashed),
-            Class::Unsound if self.subject.judge(candidate).verdict != Judged::Safe => {
-                return Ok(false);
-            }
-            Class::NoWitness => {
-                if self.subject.judge(candidate).verdict != Judged::Dangerous {
-                    return Ok(false);
-                }
-                return Ok(!self.has_witness(candidate, 1, &[Mode::default()])?);
-            }
-            _ => {}
+/// The predicate of the minimiser.
+pub(super) struct Asking<'a, 'b> {
+    pub bench: &'a mut Bench<'b>,
+    pub shows: &'a Shows,
+    pub over: &'a dyn Fn() -> bool,
+    /// What kept it from asking: then nothing is interesting any more.
+    pub trouble: Option<assay_oracle::Error>,
+}
+
+impl Predicate for Asking<'_, '_> {
+    fn first(&mut self, candidates: &[&[u8]]) -> Option<usize> {
+        if self.trouble.is_some() || (self.over)() {
+            return None;
         }
-        if shows.must_ask && !self.witness.asks(shows.loads[0], candidate)? {
-            return Ok(false);
+        self.bench.first_that_holds(candidates, self.shows).unwrap_or_else(|error| {
+            self.trouble = Some(error);
+            None
+        })
+    }
+
+    fn width(&self) -> usize {
+        let at_once = self.bench.witness.at_once();
+        match self.shows.class {
+            // What it died of must be beyond doubt.
+            Class::AnalyzerCrash => 1,
+            // Most are passed over by the analyser, the deny tier or the filter.
+            Class::Unsound => FORK * at_once,
+            Class::NoWitness | Class::Divergence | Class::InterpreterCrash => at_once,
+        }
+    }
+}
+
+/// Pickles that share a fork of the oracle's filter at most.
+const FORK: usize = 16;
+
+impl Bench<'_> {
+    /// Whether it shows it.
+    pub(super) fn holds(&mut self, pickle: &[u8], shows: &Shows) -> assay_oracle::Result<bool> {
+        Ok(self.first_that_holds(&[pickle], shows)?.is_some())
+    }
+
+    /// The place of the first that shows it. The analyser is asked first, then the deny tier: they
+    /// are quicker than a load.
+    fn first_that_holds(
+        &mut self,
+        candidates: &[&[u8]],
+        shows: &Shows,
+    ) -> assay_oracle::Result<Option<usize>> {
+        let wanted = match shows.class {
+            Class::AnalyzerCrash => {
+                let crashes = |candidate: &&[u8]| self.subject.judge(candidate).crashed;
+                return Ok(candidates.iter().position(crashes));
+            }
+            Class::Unsound => Some(Judged::Safe),
+            Class::NoWitness => Some(Judged::Dangerous),
+            Class::Divergence | Class::InterpreterCrash => None,
+        };
+        let mut left: Vec<usize> = (0..candidates.len()).collect();
+        if let Some(wanted) = wanted {
+            let judgements = self.subject.judge_batch(candidates);
+            left.retain(|&at| judgements[at].verdict == wanted);
+        }
+        let only =
+            |left: &[usize]| -> Vec<&[u8]> { left.iter().map(|&at| candidates[at]).collect() };
+        if shows.must_ask {
+            let seen = self.witness.deny(shows.loads[0], &only(&left))?;
+            let mut asking = seen.iter().map(asks);
+            left.retain(|_| asking.next().unwrap_or(true));
+        } else if shows.class == Class::Unsound && left.len() > 1 {
+            // What is filtered out touches nothing; what is not is loaded again, alone.
+            let seen = self.witness.filter(shows.loads[0], &only(&left))?;
+            let mut hits = seen.iter().map(|seen| {
+                let trouble =
+                    matches!(seen.observation.outcome, Outcome::Timeout | Outcome::Sandbox);
+                trouble || self.refutes(&seen.observation, shows)
+            });
+            left.retain(|_| hits.next().unwrap_or(true));
+        }
+        for some in left.chunks(self.witness.at_once().max(1)) {
+            let held = self.hold(&only(some), shows)?;
+            if let Some(first) = held.iter().position(|&held| held) {
+                return Ok(Some(some[first]));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether each shows it, loaded alone.
+    fn hold(&mut self, pickles: &[&[u8]], shows: &Shows) -> assay_oracle::Result<Vec<bool>> {
+        if shows.class == Class::NoWitness {
+            let witnessed = |pickle: &&[u8]| self.has_witness(pickle, 1, &[Mode::default()]);
+            return pickles.iter().map(witnessed).map(|found| Ok(!found?)).collect();
         }
         let mut seen = Vec::new();
         for load in &shows.loads {
-            seen.push(self.load(*load, candidate)?);
+            seen.push(self.load_all(*load, pickles)?);
         }
-        if shows.class == Class::InterpreterCrash && seen[0].outcome == Outcome::Signaled {
-            // A depth at the very edge crashes now and then: twice is well beyond it.
-            seen[0] = self.load(shows.loads[0], candidate)?;
-        }
-        Ok(match shows.class {
-            Class::InterpreterCrash => seen[0].outcome == Outcome::Signaled,
-            Class::Divergence => {
-                divergence::find(&seen).is_some_and(|found| Some(found.facet) == shows.facet)
-            }
-            _ => offences(self.by, self.allowed, &seen[0]).iter().any(|offence| {
-                let mechanism = offence.mechanism(&seen[0]);
-                shows.mechanism.as_ref().is_none_or(|wanted| *wanted == mechanism)
-            }),
+        (0..pickles.len())
+            .map(|at| {
+                let seen: Vec<Observation> = seen.iter().map(|all| all[at].clone()).collect();
+                Ok(match shows.class {
+                    // A depth at the very edge crashes now and then: twice is well beyond it.
+                    Class::InterpreterCrash => {
+                        let died = |seen: &Observation| seen.outcome == Outcome::Signaled;
+                        died(&seen[0]) && died(&self.load(shows.loads[0], pickles[at])?)
+                    }
+                    Class::Divergence => divergence::find(&seen)
+                        .is_some_and(|found| Some(found.facet) == shows.facet),
+                    _ => self.refutes(&seen[0], shows),
+                })
+            })
+            .collect()
+    }
+
+    /// Whether something not allowed came about, by the mechanism that is looked for.
+    fn refutes(&self, seen: &Observation, shows: &Shows) -> bool {
+        offences(self.by, self.allowed, seen).iter().any(|offence| {
+            let mechanism = offence.mechanism(seen);
+            shows.mechanism.as_ref().is_none_or(|wanted| *wanted == mechanism)
         })
     }
 }

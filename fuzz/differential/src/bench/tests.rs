@@ -1,4 +1,4 @@
-use assay_oracle::{Effect, EffectKind, TouchKind};
+use assay_oracle::{Effect, EffectKind, Resolved, TouchKind, Touched};
 use assay_pickle::{Argument, Opcode, Program};
 use assay_subjects::Judged;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use crate::machine::{self, Kind};
 use crate::testing::{Good, observation, touch};
 
 /// Loads by the machine of labels: asks for whatever the opcodes name, calls what they call.
-struct Labels(Vec<String>);
+struct Labels(Vec<String>, usize);
 
 impl Witness for Labels {
     fn versions(&self) -> Vec<String> {
@@ -24,8 +24,32 @@ impl Witness for Labels {
         Ok(pickles.iter().map(|pickle| load(&self.0[python], run, pickle)).collect())
     }
 
-    fn asks(&mut self, at: Load, pickle: &[u8]) -> assay_oracle::Result<bool> {
-        Ok(!load(&self.0[at.python], at.run, pickle).touched.is_empty())
+    fn deny(&mut self, at: Load, pickles: &[&[u8]]) -> assay_oracle::Result<Vec<DenyObservation>> {
+        let denied = |pickle: &&[u8]| {
+            let seen = load(&self.0[at.python], at.run, pickle);
+            let asked = |touched: &Touched| Resolved {
+                module: touched.name.clone(),
+                name: String::new(),
+                allowed: false,
+            };
+            DenyObservation {
+                outcome: seen.outcome,
+                exception: None,
+                resolved: seen.touched.iter().map(asked).collect(),
+                persistent: 0,
+                complete: true,
+            }
+        };
+        Ok(pickles.iter().map(denied).collect())
+    }
+
+    fn filter(&mut self, at: Load, pickles: &[&[u8]]) -> assay_oracle::Result<Vec<Filtered>> {
+        let seen = Witness::load(self, at.python, at.run, pickles)?;
+        Ok(seen.into_iter().map(|observation| Filtered { observation, alone: false }).collect())
+    }
+
+    fn at_once(&self) -> usize {
+        self.1
     }
 }
 
@@ -115,7 +139,7 @@ fn buckets(
     pickles: &[&[u8]],
 ) -> Vec<String> {
     let mut subject = Flawed(flaw);
-    let mut witness = Labels(pythons.iter().map(|python| (*python).to_owned()).collect());
+    let mut witness = Labels(pythons.iter().map(|python| (*python).to_owned()).collect(), 3);
     let mut bench = Bench {
         subject: &mut subject,
         witness: &mut witness,
@@ -173,7 +197,7 @@ fn one_cause_is_one_bucket_and_causes_differ() {
 #[test]
 fn what_does_not_show_again_is_no_finding() {
     let mut subject = Flawed(|_| true);
-    let mut witness = Labels(vec!["3.11.7".into()]);
+    let mut witness = Labels(vec!["3.11.7".into()], 1);
     let mut bench = Bench {
         subject: &mut subject,
         witness: &mut witness,

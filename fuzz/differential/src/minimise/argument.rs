@@ -8,21 +8,20 @@ use super::search::Search;
 
 /// Makes each opcode's argument as simple as it can be.
 pub fn simplify(search: &mut Search<'_>) {
-    let mut at = 0;
-    while at < search.best().codes.len() && !search.spent() {
-        let candidates = simpler(&search.best().codes[at]);
-        if candidates.is_empty() {
-            at += 1;
-            continue;
-        }
-        let program = search.best().clone();
-        let better = candidates.into_iter().any(|code| {
-            let mut codes = program.codes.clone();
-            codes[at] = code;
-            search.offer(Program { codes, tail: program.tail.clone() })
+    let mut from = 0;
+    loop {
+        let program = search.best();
+        let candidates = (from..program.codes.len()).flat_map(|at| {
+            let program = &program;
+            simpler(&program.codes[at]).into_iter().map(move |code| {
+                let mut codes = program.codes.clone();
+                codes[at] = code;
+                (at, Program { codes, tail: program.tail.clone() })
+            })
         });
-        if !better {
-            at += 1;
+        match search.offer_first(candidates) {
+            Some(at) => from = at,
+            None => return,
         }
     }
 }
@@ -126,7 +125,7 @@ fn shorter(text: &[u8]) -> Vec<&[u8]> {
 
 /// Gives memo entries the numbers 0, 1, 2… in the order of their first use, in the one-byte form.
 pub fn renumber_memo(search: &mut Search<'_>) {
-    let mut program = search.best().clone();
+    let mut program = Program::clone(&search.best());
     if program.codes.iter().any(|code| code.opcode() == Opcode::Memoize) {
         return;
     }

@@ -7,22 +7,27 @@ use super::search::Search;
 
 /// Drops whole pickles of a stream, and what can't be read behind them.
 pub fn drop_pickles(search: &mut Search<'_>) {
-    let mut program = search.best().clone();
+    let mut program = Program::clone(&search.best());
     if !program.tail.is_empty() {
         program.tail.clear();
         search.offer(program);
     }
-    let mut at = pickles(search.best()).len();
-    while at > 0 {
-        at -= 1;
+    // From the last to the first.
+    let mut left = usize::MAX;
+    loop {
         let program = search.best();
-        let all = pickles(program);
+        let all = pickles(&program);
         if all.len() < 2 {
             return;
         }
-        let Some((start, end)) = all.get(at).copied() else { continue };
-        let without = cut(program, start, end);
-        search.offer(without);
+        let candidates = (0..all.len().min(left)).rev().map(|at| {
+            let (start, end) = all[at];
+            (at, cut(&program, start, end))
+        });
+        match search.offer_first(candidates) {
+            Some(at) => left = at,
+            None => return,
+        }
     }
 }
 
@@ -38,7 +43,7 @@ pub fn drop_packing(search: &mut Search<'_>) {
         let stores = [Opcode::Put, Opcode::BinPut, Opcode::LongBinPut, Opcode::Memoize];
         !fetches && stores.contains(&code.opcode())
     };
-    let mut without = program.clone();
+    let mut without = Program::clone(&program);
     without.codes.retain(|code| !packing(code) && !stores(code));
     search.offer(without);
 }
@@ -64,23 +69,22 @@ pub fn drop_ranges(search: &mut Search<'_>) {
     let mut width = (search.best().codes.len() / 2).max(1);
     loop {
         let before = search.accepted();
-        let mut start = 0;
-        while start < search.best().codes.len() {
+        let mut from = 0;
+        loop {
             let program = search.best();
-            let end = (start + width).min(program.codes.len());
-            let plain = cut(program, start, end);
-            let renumbered = renumbered(program, start, end);
-            let dropped =
-                search.offer(plain) || renumbered.is_some_and(|candidate| search.offer(candidate));
-            if !dropped {
-                // Any other part of one repetition would leave the same program.
-                let codes = &search.best().codes;
-                let repeated = end_of_run(codes, start);
-                start = if repeated >= end { repeated } else { start + width };
+            let candidates = starts(&program.codes, from, width).flat_map(|start| {
+                let end = (start + width).min(program.codes.len());
+                let plain = Some((start, cut(&program, start, end)));
+                let renumbered = renumbered(&program, start, end).map(|other| (start, other));
+                [plain, renumbered].into_iter().flatten()
+            });
+            match search.offer_first(candidates) {
+                Some(start) => from = start,
+                None => break,
             }
-            if search.spent() {
-                return;
-            }
+        }
+        if search.spent() {
+            return;
         }
         if width > 1 {
             width /= 2;
@@ -88,6 +92,18 @@ pub fn drop_ranges(search: &mut Search<'_>) {
             return;
         }
     }
+}
+
+/// Where to cut ranges of this width, from a place on. Any other part of one repetition would
+/// leave the same program.
+fn starts(codes: &[Code], from: usize, width: usize) -> impl Iterator<Item = usize> {
+    let next = move |&start: &usize| {
+        let end = (start + width).min(codes.len());
+        let repeated = end_of_run(codes, start);
+        let next = if repeated >= end { repeated } else { start + width };
+        (next < codes.len()).then_some(next)
+    };
+    std::iter::successors((from < codes.len()).then_some(from), next)
 }
 
 /// Beyond this size single bytes are not tried: there would be too many of them.
@@ -101,16 +117,16 @@ pub fn drop_bytes(search: &mut Search<'_>) {
     }
     loop {
         let before = search.accepted();
-        let mut start = 0;
+        let mut from = 0;
         loop {
-            let mut bytes = search.best().to_bytes();
-            if start >= bytes.len() || search.spent() {
-                break;
-            }
-            let end = (start + width).min(bytes.len());
-            bytes.drain(start..end);
-            if !search.offer_bytes(bytes) {
-                start += width;
+            let all = search.best().to_bytes();
+            let candidates = (from..all.len()).step_by(width).map(|start| {
+                let end = (start + width).min(all.len());
+                (start, [&all[..start], &all[end..]].concat())
+            });
+            match search.offer_first_bytes(candidates) {
+                Some(start) => from = start,
+                None => break,
             }
         }
         if width > 1 {

@@ -38,7 +38,7 @@ pub fn end_of_run(codes: &[Code], at: usize) -> usize {
 
 /// Shortens one repetition; says how long it still is.
 fn shortest(search: &mut Search<'_>, run: &Range<usize>) -> usize {
-    let program = search.best().clone();
+    let program = search.best();
     let cut = |left: usize| {
         let mut codes = program.codes[..run.start + left].to_vec();
         codes.extend_from_slice(&program.codes[run.end..]);

@@ -1,8 +1,15 @@
 //! The state of one search: the best program so far, and what was tried.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use assay_pickle::{Argument, Code, Opcode, Program, Writer};
+
+use super::Predicate;
+
+/// Bytes that the candidates of one question may have together, beyond one: making long ones
+/// takes longer than asking about them.
+const TOGETHER: usize = 1 << 16;
 
 /// How long to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +52,17 @@ fn size(program: &Program) -> Size {
     (program.codes.len(), key.len(), key)
 }
 
+fn size_of(bytes: &[u8]) -> Size {
+    size(&Program::parse(bytes))
+}
+
+/// The state of a search.
 pub(super) struct Search<'p> {
-    interesting: &'p mut dyn FnMut(&[u8]) -> bool,
-    best: Program,
+    interesting: &'p mut dyn Predicate,
+    /// About how many candidates to ask next: twice as many as before, as long as none is
+    /// interesting.
+    width: usize,
+    best: Rc<Program>,
     size: Size,
     failed: HashSet<Vec<u8>>,
     budget: Budget,
@@ -56,19 +71,16 @@ pub(super) struct Search<'p> {
 }
 
 impl<'p> Search<'p> {
-    pub fn new(
-        bytes: &[u8],
-        interesting: &'p mut dyn FnMut(&[u8]) -> bool,
-        budget: Budget,
-    ) -> Self {
-        let best = Program::parse(bytes);
+    pub fn new(bytes: &[u8], interesting: &'p mut dyn Predicate, budget: Budget) -> Self {
+        let best = Rc::new(Program::parse(bytes));
         let size = size(&best);
-        Self { interesting, best, size, failed: HashSet::new(), budget, tests: 0, accepted: 0 }
+        let failed = HashSet::new();
+        Self { interesting, width: 1, best, size, failed, budget, tests: 0, accepted: 0 }
     }
 
     /// The smallest interesting program so far.
-    pub fn best(&self) -> &Program {
-        &self.best
+    pub fn best(&self) -> Rc<Program> {
+        Rc::clone(&self.best)
     }
 
     /// How many candidates were accepted.
@@ -84,35 +96,84 @@ impl<'p> Search<'p> {
     /// Takes the candidate for the best if it is smaller and interesting, as it is or with the
     /// lengths of its frames set right.
     pub fn offer(&mut self, candidate: Program) -> bool {
-        let mended = with_frames_mended(&candidate);
-        let bytes = candidate.to_bytes();
-        self.offer_as(candidate, bytes)
-            || mended.is_some_and(|mended| {
-                let bytes = mended.to_bytes();
-                self.offer_as(mended, bytes)
-            })
+        self.offer_first([((), candidate)]).is_some()
     }
 
-    /// As [`offer`](Self::offer), for bytes not yet read.
-    pub fn offer_bytes(&mut self, bytes: Vec<u8>) -> bool {
-        self.offer_as(Program::parse(&bytes), bytes)
+    /// As [`offer`](Self::offer), for the first of the candidates that will do; gives what came
+    /// with it. They are made when they are needed, each from the best program there was at the
+    /// time of the call.
+    pub fn offer_first<T>(
+        &mut self,
+        candidates: impl IntoIterator<Item = (T, Program)>,
+    ) -> Option<T> {
+        self.first(candidates.into_iter().map(|(tag, candidate)| {
+            let mended = with_frames_mended(&candidate).map(|mended| mended.to_bytes());
+            let size = size(&candidate);
+            (
+                tag,
+                [Some((size, candidate.to_bytes())), mended.map(|bytes| (size_of(&bytes), bytes))],
+            )
+        }))
     }
 
-    fn offer_as(&mut self, candidate: Program, bytes: Vec<u8>) -> bool {
-        let size = size(&candidate);
-        if size >= self.size || self.spent() || self.failed.contains(&bytes) {
-            return false;
+    /// As [`offer_first`](Self::offer_first), for bytes not yet read.
+    pub fn offer_first_bytes<T>(
+        &mut self,
+        candidates: impl IntoIterator<Item = (T, Vec<u8>)>,
+    ) -> Option<T> {
+        self.first(
+            candidates
+                .into_iter()
+                .map(|(tag, bytes)| (tag, [Some((size_of(&bytes), bytes)), None])),
+        )
+    }
+
+    /// Asks about as many candidates at once as there is reason to, each in its forms.
+    fn first<T>(
+        &mut self,
+        mut candidates: impl Iterator<Item = (T, [Option<(Size, Vec<u8>)>; 2])>,
+    ) -> Option<T> {
+        loop {
+            let mut tags: Vec<T> = Vec::new();
+            let mut asked: Vec<(usize, Vec<u8>)> = Vec::new();
+            let most = self.width.min(self.interesting.width()).max(1);
+            let (mut bytes, mut end) = (0, false);
+            while asked.len() < most && bytes < TOGETHER && !end {
+                let Some((tag, forms)) = candidates.next() else {
+                    end = true;
+                    break;
+                };
+                for (size, form) in forms.into_iter().flatten() {
+                    let known = self.failed.contains(&form)
+                        || asked.iter().any(|(_, earlier)| *earlier == form);
+                    end |= self.tests + asked.len() >= self.budget.tests;
+                    if size < self.size && !known && !end {
+                        bytes += form.len();
+                        asked.push((tags.len(), form));
+                    }
+                }
+                tags.push(tag);
+            }
+            let refs: Vec<&[u8]> = asked.iter().map(|(_, form)| form.as_slice()).collect();
+            let first = if refs.is_empty() { None } else { self.interesting.first(&refs) };
+            self.tests += first.map_or(asked.len(), |first| first + 1);
+            if let Some(first) = first {
+                let (tag, best) = asked.swap_remove(first);
+                // Those behind it were not asked about, or a search would hang on the width.
+                self.failed.extend(asked.into_iter().take(first).map(|(_, form)| form));
+                // Codes cut out of one program may read differently side by side with a tail.
+                self.best = Rc::new(Program::parse(&best));
+                self.size = size(&self.best);
+                self.accepted += 1;
+                self.width = 1;
+                return Some(tags.swap_remove(tag));
+            }
+            self.failed.extend(asked.into_iter().map(|(_, form)| form));
+            self.width = self.width.saturating_mul(2);
+            if end {
+                return None;
+            }
         }
-        self.tests += 1;
-        if !(self.interesting)(&bytes) {
-            self.failed.insert(bytes);
-            return false;
-        }
-        // Codes cut out of one program may read differently side by side with a tail.
-        self.best = Program::parse(&bytes);
-        self.size = self::size(&self.best);
-        self.accepted += 1;
-        true
     }
 
     pub fn finish(self) -> Minimised {

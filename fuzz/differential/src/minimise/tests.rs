@@ -72,7 +72,7 @@ fn a_spent_budget_still_leaves_something_interesting() {
     let mut asked = 0;
     let out = minimise(
         &bytes,
-        &mut |bytes| {
+        &mut |bytes: &[u8]| {
             asked += 1;
             bytes.len() >= 100
         },
@@ -110,6 +110,21 @@ fn assert_one_minimal(out: &[u8], interesting: &dyn Fn(&[u8]) -> bool) {
     }
 }
 
+/// Asked about several at once, all of which it looks at.
+struct Wide<F>(F, usize);
+
+impl<F: Fn(&[u8]) -> bool> Predicate for Wide<F> {
+    fn first(&mut self, candidates: &[&[u8]]) -> Option<usize> {
+        assert!((1..=self.1).contains(&candidates.len().div_ceil(2)), "{}", candidates.len());
+        let all: Vec<bool> = candidates.iter().map(|candidate| (self.0)(candidate)).collect();
+        all.into_iter().position(|interesting| interesting)
+    }
+
+    fn width(&self) -> usize {
+        self.1
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
 
@@ -135,5 +150,21 @@ proptest! {
         assert_one_minimal(&out, &interesting);
         let again = reduce(&bytes, &interesting);
         prop_assert_eq!(out, again);
+    }
+
+    #[test]
+    fn asking_about_several_at_once_changes_nothing(
+        bytes in pickles(), salt: u64, modulus in 2u64..12, tests in 0usize..400, width in 2usize..40,
+    ) {
+        let original = bytes.clone();
+        let interesting = move |candidate: &[u8]| {
+            let hash = blake3::hash(candidate);
+            let word = u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap());
+            candidate == original || (word ^ salt).is_multiple_of(modulus)
+        };
+        let budget = Budget { tests };
+        let one = minimise(&bytes, &mut interesting.clone(), budget);
+        let wide = minimise(&bytes, &mut Wide(interesting, width), budget);
+        prop_assert_eq!(one, wide);
     }
 }

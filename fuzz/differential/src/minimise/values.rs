@@ -19,7 +19,7 @@ pub fn replace(search: &mut Search<'_>) {
 }
 
 fn once(search: &mut Search<'_>) -> bool {
-    let program = search.best().clone();
+    let program = search.best();
     let run = machine::run(&program.codes);
     let span = |id: usize| {
         let value = &run.values[id];
@@ -41,25 +41,18 @@ fn once(search: &mut Search<'_>) -> bool {
     spans.retain(|((start, end), _)| end - start > 1);
     spans.sort_by_key(|&((start, end), _)| (usize::MAX - (end - start), start));
     spans.truncate(MOST);
-    for ((start, end), parts) in spans {
-        let with = |new: &[Code]| {
+    let candidates = spans.into_iter().flat_map(|((start, end), parts)| {
+        let program = &program;
+        let with = move |new: &[Code]| {
             let mut codes = program.codes[..start].to_vec();
             codes.extend_from_slice(new);
             codes.extend_from_slice(&program.codes[end..]);
-            Program { codes, tail: program.tail.clone() }
+            ((), Program { codes, tail: program.tail.clone() })
         };
-        let mut candidates =
-            vec![with(&[]), with(&[Code::op(Opcode::None)]), with(&[Code::op(Opcode::EmptyTuple)])];
-        for (from, to) in parts {
-            if start <= from && to <= end {
-                candidates.push(with(&program.codes[from..to]));
-            }
-        }
-        for candidate in candidates {
-            if search.offer(candidate) {
-                return true;
-            }
-        }
-    }
-    false
+        let less: [&[Code]; 3] = [&[], &[Code::op(Opcode::None)], &[Code::op(Opcode::EmptyTuple)]];
+        let less = less.map(with);
+        let inside = parts.into_iter().filter(move |&(from, to)| start <= from && to <= end);
+        less.into_iter().chain(inside.map(move |(from, to)| with(&program.codes[from..to])))
+    });
+    search.offer_first(candidates).is_some()
 }
