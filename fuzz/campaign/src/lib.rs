@@ -45,3 +45,4 @@ pub use status::Status;
 pub use store::{Meta, Sample, State, Store};
 pub use summary::{Control, Summary};
 pub use tally::Tally;
+pub use worker::BATCH;

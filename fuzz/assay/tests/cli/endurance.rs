@@ -89,6 +89,11 @@ fn killed(times: u32) {
         if let Some(before) = &before {
             saved.assert_nothing_lost_since(before);
         }
+        // What is counted and where to go on are saved together: a batch that the kill took is
+        // made again, and none is counted twice.
+        let state = Store::open(&out).unwrap().state(1).unwrap();
+        let batches: u64 = state.next_batch.iter().map(|(_, next)| next).sum();
+        assert_eq!(state.tally.generated, batches * assay_campaign::BATCH as u64);
         eprintln!(
             "kill {round}: {} pickles, {} findings, nothing lost, database intact",
             saved.generated,
