@@ -34,10 +34,15 @@ pub fn guard(run: fn() -> Exit) -> Exit {
         }
     }));
     catch_unwind(run).unwrap_or_else(|_| {
-        let message = LATEST.lock().ok().and_then(|mut latest| latest.take()).unwrap_or_default();
+        let message = latest().unwrap_or_default();
         output::error(&format!("internal error, please report it: {message}"));
         Exit::Trouble
     })
+}
+
+/// The latest panic of any thread, with its place; once.
+pub fn latest() -> Option<String> {
+    LATEST.lock().ok().and_then(|mut latest| latest.take())
 }
 
 /// Runs one step of many; its panic is this step's error and nobody else's.

@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use assay_differential::is_about_a_name;
+
 /// Pickles of a key that are followed at once: a second, lest the first was a chance.
 const FIRST: u64 = 2;
 
@@ -37,6 +39,16 @@ pub enum Advice {
 }
 
 impl Known {
+    /// The key to go by for a pickle that asks for `name`: where pickles of the rough key led to a
+    /// cause that is about one name, each name is a key of its own.
+    pub fn refine(&self, key: String, name: Option<&str>) -> String {
+        let named = self.bucket(&key).is_some_and(|bucket| is_about_a_name(&bucket));
+        match name.filter(|_| named) {
+            Some(name) => format!("{key}|{name}"),
+            None => key,
+        }
+    }
+
     /// Counts a pickle of the key and says what to do with it; if `busy`, only the very first of
     /// a key is followed.
     pub fn advise(&mut self, key: &str, busy: bool) -> Advice {
@@ -70,6 +82,18 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_tell_keys_apart_where_causes_are_about_names() {
+        let mut known = Known::default();
+        let refine = |known: &Known, name| known.refine("k".into(), name);
+        assert_eq!(refine(&known, Some("os.system")), "k");
+        known.learn("k", "unsound-named-os.system-0123abcd");
+        assert_eq!(refine(&known, Some("os.popen")), "k|os.popen");
+        assert_eq!(refine(&known, None), "k");
+        known.learn("k", "unsound-plain-global-0123abcd");
+        assert_eq!(refine(&known, Some("os.popen")), "k");
+    }
 
     #[test]
     fn follows_few_and_counts_the_rest() {

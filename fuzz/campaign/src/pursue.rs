@@ -62,7 +62,7 @@ pub fn crashes(worker: &mut Worker<'_, '_>, batch: &Batch, done: &mut Done) -> R
             if batch.judgements[at][i].crashed {
                 let suspected = suspicion(Class::AnalyzerCrash, &batch.denied[i]);
                 let key = rough_key(pickle, &suspected);
-                follow(worker, at, pickle, &key, Mode::default(), true, done)?;
+                follow(worker, at, pickle, &key.into(), Mode::default(), true, done)?;
             }
         }
     }
@@ -85,14 +85,14 @@ pub fn suspicions(
         let seen = &batch.denied[i];
         if seen.outcome == Outcome::Signaled {
             let key = rough_key(pickle, &suspicion(Class::InterpreterCrash, seen));
-            follow(worker, 0, pickle, &key, Mode::default(), true, done)?;
+            follow(worker, 0, pickle, &key.into(), Mode::default(), true, done)?;
         }
         if let Some(other) = against.map(|all| &all[i])
             && part(seen, other)
         {
             let classes = format!("{:?}/{:?}", seen.exception, other.exception);
             let key = rough_key(pickle, &suspicion(Class::Divergence, seen)) + &classes;
-            follow(worker, 0, pickle, &key, Mode::default(), false, done)?;
+            follow(worker, 0, pickle, &key.into(), Mode::default(), false, done)?;
         }
         for at in 0..batch.judgements.len() {
             let judgement = &batch.judgements[at][i];
@@ -105,7 +105,7 @@ pub fn suspicions(
             {
                 let rules = judgement.rules.join(",");
                 let key = rough_key(pickle, &suspicion(Class::NoWitness, seen)) + &rules;
-                follow(worker, at, pickle, &key, Mode::default(), false, done)?;
+                follow(worker, at, pickle, &key.into(), Mode::default(), false, done)?;
             }
         }
     }
@@ -130,6 +130,20 @@ fn reaches_denied(worker: &Worker<'_, '_>, seen: &DenyObservation) -> bool {
     seen.resolved.iter().any(|asked| policy.denied(&format!("{}.{}", asked.module, asked.name)))
 }
 
+/// What a pickle goes by until its cause is known.
+pub struct Trail {
+    /// Its rough key.
+    pub key: String,
+    /// The name it asks for, if that is what speaks against it.
+    pub name: Option<String>,
+}
+
+impl From<String> for Trail {
+    fn from(key: String) -> Self {
+        Self { key, name: None }
+    }
+}
+
 /// Does with a discrepant pickle what is advised: follows it, counts it, or drops it. While
 /// pursuing takes more than its share of the time, what is not `grave` waits, and of what is
 /// only the first of each kind is followed.
@@ -137,14 +151,14 @@ pub fn follow(
     worker: &mut Worker<'_, '_>,
     at: usize,
     pickle: &[u8],
-    key: &str,
+    trail: &Trail,
     mode: Mode,
     grave: bool,
     done: &mut Done,
 ) -> Result<()> {
     let shared = worker.shared;
     let name = worker.tested[at].name.clone();
-    let key = format!("{name}|{key}");
+    let key = shared.known().refine(format!("{name}|{}", trail.key), trail.name.as_deref());
     if worker.pursues_more_than(if grave { FIRSTS_SHARE } else { MINOR_SHARE }) {
         return Ok(());
     }

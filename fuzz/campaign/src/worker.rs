@@ -20,6 +20,7 @@ use crate::finding::Finding;
 use crate::known::Known;
 use crate::pending::Pending;
 use crate::pool::{Interesting, Pool};
+use crate::pursue::Trail;
 use crate::schedule::{Quota, Turns};
 use crate::source::Source;
 use crate::tally::Tally;
@@ -160,8 +161,8 @@ struct Refuted {
     analyzer: usize,
     /// Index of the pickle in its batch.
     pickle: usize,
-    /// What it is known by.
-    key: String,
+    /// What it goes by.
+    trail: Trail,
 }
 
 impl<'s, 'c> Worker<'s, 'c> {
@@ -327,7 +328,7 @@ impl<'s, 'c> Worker<'s, 'c> {
                 pursue::control(self, pickle, events)?;
             } else {
                 let mode = self.turns.full(number).run.mode;
-                pursue::follow(self, found.analyzer, pickle, &found.key, mode, true, &mut done)?;
+                pursue::follow(self, found.analyzer, pickle, &found.trail, mode, true, &mut done)?;
             }
         }
         if !control {
@@ -459,7 +460,11 @@ impl<'s, 'c> Worker<'s, 'c> {
                 }
                 for discrepancy in refutes(at, pickle, observation) {
                     let key = rough_key(&batch.pickles[pickle], &discrepancy);
-                    out.push(Refuted { analyzer: at, pickle, key });
+                    let first = discrepancy.touched.first();
+                    let name = first
+                        .filter(|touched| touched.kind == TouchKind::Resolve)
+                        .map(|touched| touched.name.clone());
+                    out.push(Refuted { analyzer: at, pickle, trail: Trail { key, name } });
                 }
             }
         }

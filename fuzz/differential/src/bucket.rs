@@ -32,7 +32,7 @@ pub fn rough_key(pickle: &[u8], discrepancy: &Discrepancy) -> String {
         Class::Unsound | Class::NoWitness => {
             parts.extend(touch(&program, &run, discrepancy));
             // What was called in breach of its contract tells contracts apart; what was merely
-            // asked for does not tell anything.
+            // asked for tells causes apart only where they are about names, see `is_about_a_name`.
             parts.extend(
                 discrepancy
                     .touched
@@ -53,6 +53,16 @@ pub fn rough_key(pickle: &[u8], discrepancy: &Discrepancy) -> String {
     parts.extend(ending(&program, &run));
     parts.extend(doubts(&program));
     parts.join("|")
+}
+
+/// Whether the cause of that id is about one name: no other would have done. Then pickles that
+/// ask for another name show another cause, though their rough key is the same.
+pub fn is_about_a_name(bucket: &str) -> bool {
+    Class::ALL.iter().any(|class| {
+        bucket
+            .strip_prefix(class.name())
+            .is_some_and(|rest| rest.starts_with(&format!("-{NAMED}-")))
+    })
 }
 
 /// In what a mode differs from the default.
@@ -129,7 +139,7 @@ pub fn features(
                 if let [plain] = out.as_mut_slice() {
                     // Where nothing else is peculiar, the name is.
                     if name.is_some() && plain == PLAIN {
-                        "named".clone_into(plain);
+                        NAMED.clone_into(plain);
                     }
                     out.extend(name);
                 } else if let Some(first) = out.first_mut().filter(|first| *first == PLAIN) {
@@ -152,6 +162,9 @@ pub fn features(
     out.extend(peculiar(mode));
     out
 }
+
+/// As [`PLAIN`], but the name matters.
+const NAMED: &str = "named";
 
 /// GLOBAL and REDUCE, and nothing else of note.
 const PLAIN: &str = "plain-global";

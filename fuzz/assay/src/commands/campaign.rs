@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use assay_campaign::{CampaignConfig, FailOn, Shard, Status, Store, Summary};
 use assay_differential::Class;
 
+use crate::crash;
 use crate::escape::{brief, escape};
 use crate::exit::Exit;
 use crate::globals::Globals;
@@ -114,7 +115,13 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
         }
     });
     display.clear();
-    let summary = summary?;
+    let summary = summary.map_err(|error| match error {
+        // The library knows what a worker said when it died, but not where.
+        assay_campaign::Error::Worker(said) => {
+            assay_campaign::Error::Worker(crash::latest().unwrap_or(said))
+        }
+        error => error,
+    })?;
     print(&config, args.format.format, &summary)?;
     Ok(match summary.exit_code(&args.fail_on) {
         0 => Exit::Clean,

@@ -29,6 +29,7 @@ pub fn page(merged: &Merged, summary: &Summary) -> Result<String> {
     environment.add_filter("thousands", |number: u64| thousands(number));
     environment.add_filter("duration", plots::duration);
     environment.add_filter("percent", percent);
+    environment.add_filter("code", code);
     environment.add_template("page", include_str!("../../templates/report.html"))?;
     let kind = match summary.buckets.get("unsound") {
         Some(0) | None if !summary.trustworthy => "doubt",
@@ -65,6 +66,24 @@ pub fn page(merged: &Merged, summary: &Summary) -> Result<String> {
     });
     let page = environment.get_template("page")?;
     Ok(page.render(minijinja::value::Serde(context))?)
+}
+
+/// Text for people, in which code stands between backticks, as they know it from Markdown.
+fn code(text: &str) -> minijinja::Value {
+    let mut out = String::new();
+    let mut parts = text.split('`').peekable();
+    let mut within = false;
+    while let Some(part) = parts.next() {
+        let part = minijinja::HtmlEscape(part);
+        // A backtick without another is itself.
+        match (within, parts.peek().is_some()) {
+            (true, true) => out += &format!("<code>{part}</code>"),
+            (true, false) => out += &format!("`{part}"),
+            (false, _) => out += &part.to_string(),
+        }
+        within = !within;
+    }
+    minijinja::Value::from_safe_string(out)
 }
 
 /// What the page's policy knows an inline script or style by.
@@ -171,6 +190,18 @@ mod tests {
             page.contains(&format!("script-src '{}'", hash(SCRIPT)).replace('\'', "&#x27;"))
                 || page.contains(&format!("script-src '{}'", hash(SCRIPT)))
         );
+    }
+
+    #[test]
+    fn backticks_make_code_and_nothing_else() {
+        let shown = |text| code(text).to_string();
+        assert_eq!(
+            shown("calls `os.system` and `a<b`"),
+            "calls <code>os.system</code> and <code>a&lt;b</code>"
+        );
+        assert_eq!(shown("one ` alone"), "one ` alone");
+        assert_eq!(shown("``<"), "<code></code>&lt;");
+        assert_eq!(shown(""), "");
     }
 
     #[test]

@@ -49,8 +49,9 @@ impl Display {
             }
             Kind::Lines(last) => {
                 let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if last.elapsed() >= LINE_EVERY {
-                    *last = Instant::now();
+                let now = Instant::now();
+                if is_due(*last, now) {
+                    *last = now;
                     output::note(false, line(status));
                 }
             }
@@ -63,6 +64,11 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Whether it is time for another line.
+fn is_due(last: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(last) >= LINE_EVERY
 }
 
 /// Width of the names on the left.
@@ -194,6 +200,16 @@ mod tests {
         }
         let line = line(&status());
         assert!(!line.contains('\n') && line.contains("last new at 1:01"), "{line}");
+    }
+
+    #[test]
+    fn a_line_comes_every_thirty_seconds() {
+        let last = Instant::now();
+        let after = |milliseconds| last + Duration::from_millis(milliseconds);
+        assert!(!is_due(last, last) && !is_due(last, after(29_999)));
+        assert!(is_due(last, after(30_000)) && is_due(last, after(90_000)));
+        // A clock that was set back is no reason for a line.
+        assert!(!is_due(after(1), last));
     }
 
     #[test]
