@@ -29,6 +29,9 @@ pub(crate) enum Tweak {
     Elsewhere,
     /// The arguments are those of this idiom, the callable is another's.
     Twin,
+    /// The arguments are those of this idiom, the callable is a gadget's: what a policy that is
+    /// wrong about that one name lets pass.
+    Stranger,
     /// The state is not what the type expects.
     State,
     /// State is given to the class or function itself.
@@ -45,7 +48,7 @@ impl Tweak {
     /// Something wrong.
     pub(crate) fn draw(choices: &mut Choices<'_, '_>) -> Self {
         let number = choices.below(3) as u8;
-        match choices.below(14) {
+        match choices.below(15) {
             0 | 1 => Self::Type(number),
             2 | 3 => Self::Text(number),
             4 => Self::Gadget(number),
@@ -57,6 +60,7 @@ impl Tweak {
             10 => Self::State,
             11 => Self::Class,
             12 => Self::Again,
+            13 => Self::Stranger,
             _ if choices.one_in(2) => Self::Fill,
             _ => Self::Keywords,
         }
@@ -73,7 +77,10 @@ impl Tweak {
 
     /// Whether the global is not the idiom's.
     pub(crate) fn renames(self) -> bool {
-        matches!(self, Self::Attribute | Self::Elsewhere | Self::Twin | Self::Class)
+        matches!(
+            self,
+            Self::Attribute | Self::Elsewhere | Self::Twin | Self::Stranger | Self::Class
+        )
     }
 }
 
@@ -217,6 +224,11 @@ impl Emitter<'_, '_> {
                 let idioms = &self.grammar.idioms;
                 let other = self.choices.below(idioms.len());
                 self.global(&idioms[other].global);
+            }
+            Tweak::Stranger => {
+                let gadgets = assay_corpus::gadgets();
+                let other = self.choices.below(gadgets.len());
+                self.global(&gadgets[other].global);
             }
             Tweak::Class => {
                 self.global(&idiom.global);
