@@ -217,6 +217,19 @@ impl Opcode {
         self as u8
     }
 
+    /// Whether its argument is an index into the memo.
+    pub fn has_memo_index(self) -> bool {
+        matches!(
+            self,
+            Self::Get
+                | Self::BinGet
+                | Self::LongBinGet
+                | Self::Put
+                | Self::BinPut
+                | Self::LongBinPut
+        )
+    }
+
     /// CPython's name, `STACK_GLOBAL`.
     pub fn name(self) -> &'static str {
         self.info().name

@@ -6,10 +6,12 @@ use serde_json::json;
 
 use crate::Result;
 use crate::finding::Finding;
+use crate::report::remedy::remedy;
 
 /// The report of one finding.
 pub fn finding(finding: &Finding) -> Result<String> {
     let mut environment = Environment::new();
+    environment.set_keep_trailing_newline(true);
     environment.add_template("finding", include_str!("../templates/finding.md"))?;
     let template = environment.get_template("finding")?;
     Ok(template.render(Serde(json!({ "finding": view(finding) })))?)
@@ -45,6 +47,7 @@ pub fn view(finding: &Finding) -> serde_json::Value {
         "pythons": finding.pythons,
         "engines": finding.engines,
         "explanation": finding.explanation,
+        "remedy": remedy(finding),
         "hex": hex.join(" "),
     })
 }

@@ -10,7 +10,7 @@ mod html;
 mod junit;
 mod markdown;
 mod plots;
-mod remedy;
+pub(crate) mod remedy;
 mod sarif;
 mod severity;
 mod trends;

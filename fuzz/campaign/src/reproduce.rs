@@ -85,8 +85,18 @@ def run(engine):
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--run", action="store_true", help="load the pickle for real, unprotected")
-parser.add_argument("--engine", default="@ENGINE@", help="how to load it (default: %(default)s)")
-parser.add_argument("--scan", nargs=argparse.REMAINDER, metavar="COMMAND", help="ask an analyser")
+parser.add_argument(
+    "--engine",
+    default="@ENGINE@",
+    choices=["c-loads", "c-file", "c-stream", "c-reuse", "py"],
+    help="how to load it (default: %(default)s)",
+)
+parser.add_argument(
+    "--scan",
+    nargs=argparse.REMAINDER,
+    metavar="COMMAND",
+    help="run COMMAND with the pickle's path after its arguments, and print its exit code",
+)
 parser.add_argument("--write", metavar="FILE", help="write the pickle to a file")
 options = parser.parse_args()
 show()

@@ -7,10 +7,8 @@ use std::path::PathBuf;
 
 use arbitrary::Unstructured;
 use assay_generator::{
-    Config, Generator, Profile, SafeGlobal, gadget_pickle, generate_seeded, mutate,
+    Config, Generator, Profile, SafeGlobal, decoy, gadget_pickle, generate_seeded, mutate,
 };
-
-use assay_pickle::{Opcode, Program, Writer};
 
 use crate::pool::Pool;
 use crate::random::Random;
@@ -19,11 +17,11 @@ use crate::{Error, Result, files};
 
 /// How a pickle comes about, with weights; those of a hunt for divergences beside.
 const MIX: [(Origin, usize, usize); 7] = [
-    (Origin::Generated(Profile::Mixed), 62, 22),
+    (Origin::Generated(Profile::Mixed), 60, 22),
     (Origin::Generated(Profile::Attack), 10, 5),
     (Origin::Generated(Profile::Data), 6, 8),
     (Origin::Generated(Profile::Divergent), 4, 40),
-    (Origin::Shadowed, 2, 0),
+    (Origin::Decoy, 4, 0),
     (Origin::MutatedInteresting, 12, 18),
     (Origin::MutatedSeed, 6, 7),
 ];
@@ -31,8 +29,8 @@ const MIX: [(Origin, usize, usize); 7] = [
 #[derive(Clone, Copy)]
 enum Origin {
     Generated(Profile),
-    /// An attack whose names are followed by those of something benign, dropped again.
-    Shadowed,
+    /// An attack with something benign beside each name, for who keeps stack or memo otherwise.
+    Decoy,
     MutatedInteresting,
     MutatedSeed,
 }
@@ -139,11 +137,13 @@ impl Source {
         };
         match self.origin(random) {
             Origin::Generated(profile) => self.generate(profile, stream, index),
-            Origin::Shadowed => {
+            Origin::Decoy => {
                 let attack = self.generate(Profile::Attack, stream, index);
                 let benign = SafeGlobal::all();
-                let name = &benign[random.below(benign.len())].global;
-                shadowed(&attack, &name.module, &name.name)
+                let allowed = &benign[random.below(benign.len())].global;
+                let mut entropy = [0; 8];
+                random.fill(&mut entropy);
+                decoy(&attack, allowed, &mut Unstructured::new(&entropy))
             }
             Origin::MutatedInteresting => match pool.pick(random) {
                 Some(base) => mutated(base, random),
@@ -182,26 +182,6 @@ impl Source {
         }
         out
     }
-}
-
-/// The program with a benign name pushed and dropped before each name taken from the stack: who
-/// looks for names among the literals before finds the benign one. Frames go: they would be
-/// wrong.
-fn shadowed(pickle: &[u8], module: &str, name: &str) -> Vec<u8> {
-    let program = Program::parse(pickle);
-    let mut writer = Writer::new();
-    for code in &program.codes {
-        match code.opcode() {
-            Opcode::Frame => continue,
-            Opcode::StackGlobal => {
-                writer.str(module, 4).str(name, 4).op(Opcode::Pop).op(Opcode::Pop);
-            }
-            _ => {}
-        }
-        writer.raw(code.bytes());
-    }
-    writer.raw(&program.tail);
-    writer.take()
 }
 
 #[cfg(test)]

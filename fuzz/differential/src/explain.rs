@@ -122,7 +122,7 @@ fn parting(program: &Program, step: &Step, discrepancy: &Discrepancy) -> String 
     let place = format!("byte {}, opcode {opcode}", step.offset);
     match discrepancy.class {
         Class::NoWitness => format!("The analyser's charge can only concern {place}."),
-        _ => format!("They part at {place}: up to there nothing refutes the verdict."),
+        _ => format!("The verdict is refuted at {place}."),
     }
 }
 
@@ -165,7 +165,7 @@ fn severity(discrepancy: &Discrepancy) -> String {
         Class::Unsound if discrepancy.touched.iter().any(|t| t.kind != TouchKind::Resolve) => {
             "high: a pickle judged safe calls what it must not"
         }
-        Class::Unsound => "medium: a pickle judged safe gets hold of what it must not",
+        Class::Unsound => "medium: a pickle judged safe gets hold of what it must not; the next opcode can call it",
         Class::AnalyzerCrash => {
             "medium: who takes silence for consent lets the pickle pass, and the next ones wait"
         }

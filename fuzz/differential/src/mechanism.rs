@@ -6,7 +6,7 @@
 const WORDS: &[(&str, &str)] = &[
     ("second-pickle", "it happens in a later pickle of the stream, past the first STOP"),
     ("plain-global", "nothing about its form is unusual: GLOBAL names it for all to see"),
-    ("named", "nothing about its form is unusual: the analyser lets one name pass"),
+    ("named", "nothing about its form is unusual: the analyser lets a name pass"),
     ("inst", "INST names and calls in one opcode"),
     ("stack-global", "the name is taken from the stack by STACK_GLOBAL"),
     ("ext1", "the name comes from the extension registry"),
@@ -84,7 +84,7 @@ pub fn tell(features: &[String]) -> Vec<String> {
             let opcode = opcode.to_uppercase().replace('-', "_");
             put(format!("the argument of {opcode} is read in different ways ({doubt})"));
         } else if feature.contains('.') {
-            put(format!("it takes this name, `{feature}`: well-known others are noticed"));
+            put(format!("of those that were tried in its place it lets only `{feature}` pass"));
         }
     }
     out

@@ -22,6 +22,7 @@ pub mod check;
 mod choices;
 mod config;
 mod coverage;
+mod decoy;
 mod emitter;
 mod ending;
 mod error;
@@ -47,6 +48,7 @@ mod walk;
 
 pub use config::{Config, SafeGlobal};
 pub use coverage::{Coverage, CoverageStats};
+pub use decoy::decoy;
 pub use error::{Error, Result};
 pub use generator::{Generator, gadget_pickle, generate_seeded, idiom_pickle};
 pub use profile::Profile;

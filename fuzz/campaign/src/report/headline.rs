@@ -37,9 +37,13 @@ pub fn worth(summary: &Summary) -> String {
         let loads = thousands(summary.executed_full);
         return format!("{loads} loads of pickles that {who} judged were watched for real.");
     }
+    let outcome = match summary.buckets.get("unsound") {
+        Some(0) | None => "none of them did what it must not",
+        Some(_) => "those that then did what they must not are the findings",
+    };
     format!(
-        "{} pickles that {who} judged safe although they call something were loaded for real and \
-         watched.",
+        "To refute {who}, {} pickles that it judged safe and that call something were loaded for \
+         real and watched: {outcome}.",
         thousands(summary.safe_with_call_executed_full)
     )
 }
@@ -53,12 +57,14 @@ mod tests {
         let mut summary = Summary { trustworthy: true, ..Summary::default() };
         summary.safe_with_call_executed_full = 5000;
         assert_eq!(headline(&summary), "No unsound verdict found.");
-        assert!(worth(&summary).starts_with("5\u{202f}000 pickles"));
+        assert!(worth(&summary).contains("5\u{202f}000 pickles"));
+        assert!(worth(&summary).ends_with("none of them did what it must not."));
         summary.pending.insert("unsound".into(), 1);
         assert!(headline(&summary).starts_with("Unsound: 1 pickle not"));
         summary.pending.clear();
         summary.buckets.insert("unsound".into(), 2);
         assert_eq!(headline(&summary), "Unsound: 2 root causes.");
+        assert!(worth(&summary).ends_with("are the findings."));
         summary.trustworthy = false;
         assert!(headline(&summary).starts_with("Unsound: at least 2 root causes. There may"));
         summary.buckets.clear();

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::headline::{headline, worth};
-use super::remedy::remedy;
 use super::{hindcast, ordered, plots, severity, trends};
 use crate::Result;
 use crate::merge::{Cause, Merged};
@@ -98,7 +97,6 @@ fn shown(cause: &Cause, merged: &Merged) -> Value {
     // One cause in two analysers is two findings, and an anchor is one place.
     let at = blake3::hash(finding.analyzer.as_bytes()).to_hex();
     out["anchor"] = json!(format!("{}-{}", finding.bucket, &at[..6]));
-    out["remedy"] = json!(remedy(finding));
     if finding.class == Class::Unsound {
         out["touched_name"] = json!(finding.touched.first().map(|touched| &touched.name));
     }

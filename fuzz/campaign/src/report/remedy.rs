@@ -51,8 +51,8 @@ const UNSOUND: [Row; 9] = [
     ),
     (
         |_| true,
-        "Refuse what it names; better, refuse every name that an allow list does not have, since \
-         lists of dangerous names are never complete.",
+        "Refuse the global that it names; better, refuse every name that an allow list does not \
+         have, since lists of dangerous names are never complete.",
     ),
 ];
 

@@ -22,7 +22,7 @@ pub fn with_first_memo_first(alphabet: &Alphabet, program: &[usize]) -> Option<V
         if symbol.open || matches!(symbol.opcode, Opcode::Memoize | Opcode::Frame) {
             return None;
         }
-        if is_indexed(symbol.opcode) {
+        if symbol.opcode.has_memo_index() {
             let index = plain(symbol.opcode, &symbol.bytes[1..])?;
             first.get_or_insert(index);
         }
@@ -34,7 +34,7 @@ pub fn with_first_memo_first(alphabet: &Alphabet, program: &[usize]) -> Option<V
         .iter()
         .map(|&at| {
             let symbol = &symbols[at];
-            if !is_indexed(symbol.opcode) {
+            if !symbol.opcode.has_memo_index() {
                 return Some(at);
             }
             let other = 1 - plain(symbol.opcode, &symbol.bytes[1..])?;
@@ -44,18 +44,6 @@ pub fn with_first_memo_first(alphabet: &Alphabet, program: &[usize]) -> Option<V
             })
         })
         .collect()
-}
-
-fn is_indexed(opcode: Opcode) -> bool {
-    matches!(
-        opcode,
-        Opcode::Get
-            | Opcode::BinGet
-            | Opcode::LongBinGet
-            | Opcode::Put
-            | Opcode::BinPut
-            | Opcode::LongBinPut
-    )
 }
 
 /// The index, if it is 0 or 1 and spelled in the one way that every reader reads alike.

@@ -12,18 +12,6 @@ use crate::{Error, Result};
 /// See the module.
 pub(super) struct Renumber;
 
-fn uses_memo(code: &Code) -> bool {
-    matches!(
-        code.opcode(),
-        Opcode::Get
-            | Opcode::BinGet
-            | Opcode::LongBinGet
-            | Opcode::Put
-            | Opcode::BinPut
-            | Opcode::LongBinPut
-    )
-}
-
 /// Whether the index is one that all unpicklers read alike, and small.
 fn is_certain(code: &Code) -> bool {
     let instruction = code.view();
@@ -44,7 +32,8 @@ impl Mutator for Renumber {
     }
 
     fn can_mutate(&self, program: &Program) -> bool {
-        let mut used = program.codes.iter().filter(|code| uses_memo(code)).peekable();
+        let mut used =
+            program.codes.iter().filter(|code| code.opcode().has_memo_index()).peekable();
         // MEMOIZE stores at the number of entries, so its index can't be moved.
         used.peek().is_some()
             && used.all(is_certain)
@@ -58,7 +47,7 @@ impl Mutator for Renumber {
         let mut choices = Choices::new(entropy);
         // Adding, or exchanging neighbours: both map different indices to different ones.
         let (shift, flip) = (choices.below(300) as u64, u64::from(choices.one_in(2)));
-        for old in program.codes.iter_mut().filter(|code| uses_memo(code)) {
+        for old in program.codes.iter_mut().filter(|code| code.opcode().has_memo_index()) {
             let instruction = old.view();
             let index = (memo_index(&instruction) ^ flip) + shift;
             let byte = instruction.opcode.byte();
