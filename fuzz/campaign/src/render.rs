@@ -11,10 +11,10 @@ use crate::report::remedy::remedy;
 /// The report of one finding.
 pub fn finding(finding: &Finding) -> Result<String> {
     let mut environment = Environment::new();
-    environment.set_keep_trailing_newline(true);
     environment.add_template("finding", include_str!("../templates/finding.md"))?;
     let template = environment.get_template("finding")?;
-    Ok(template.render(Serde(json!({ "finding": view(finding) })))?)
+    // The engine drops the template's last newline.
+    Ok(template.render(Serde(json!({ "finding": view(finding) })))? + "\n")
 }
 
 /// A number with thin spaces between thousands.

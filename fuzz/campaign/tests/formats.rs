@@ -57,7 +57,7 @@ fn junit_has_a_test_per_finding() {
 fn markdown_and_json_tell_the_finding_and_what_to_do() {
     let text = rendered(Format::Markdown);
     assert!(text.contains("### unsound-plain-global-cb0c0605"), "{text}");
-    assert!(text.contains("To do: Refuse what it names"), "{text}");
+    assert!(text.contains("To do: Refuse the global that it names"), "{text}");
     let json: Value = serde_json::from_str(&rendered(Format::Json)).unwrap();
     assert_eq!(json["findings"][0]["count"], 20);
     assert_eq!(json["findings"][0]["sightings"][0]["seen"]["count"], 20);

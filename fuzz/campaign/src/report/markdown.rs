@@ -4,7 +4,6 @@ use minijinja::Environment;
 use minijinja::value::Serde;
 use serde_json::{Value, json};
 
-use super::remedy::remedy;
 use super::{headline, ordered};
 use crate::Result;
 use crate::merge::Merged;
@@ -16,14 +15,8 @@ pub fn campaign(merged: &Merged, summary: &Summary) -> Result<String> {
     let mut environment = Environment::new();
     environment.add_template("campaign", include_str!("../../templates/campaign.md"))?;
     let template = environment.get_template("campaign")?;
-    let findings: Vec<Value> = ordered(merged)
-        .into_iter()
-        .map(|cause| {
-            let mut out = view(cause.finding());
-            out["remedy"] = json!(remedy(cause.finding()));
-            out
-        })
-        .collect();
+    let findings: Vec<Value> =
+        ordered(merged).into_iter().map(|cause| view(cause.finding())).collect();
     Ok(template.render(Serde(json!({
         "summary": summary,
         "findings": findings,

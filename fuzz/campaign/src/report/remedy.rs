@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn every_cause_has_a_remedy_of_its_own() {
         let mut found = finding();
-        assert!(remedy(&found).starts_with("Refuse what it names"));
+        assert!(remedy(&found).starts_with("Refuse the global that it names"));
         found.explanation.listing[0].code = "INST 'os' 'system'".into();
         assert!(remedy(&found).starts_with("Handle INST"));
         found.explanation.listing[0].code = "STACK_GLOBAL".into();
