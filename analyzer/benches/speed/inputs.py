@@ -1,11 +1,10 @@
-"""Writes the inputs of the benchmark: `inputs.py DIR [SCALE]`.
+"""Writes an input of the benchmark to standard output: `inputs.py NAME [SCALE]`.
 
 Each is what CPython's own pickler writes for plain data, but for the deep one, which its recursion
 does not reach. SCALE multiplies the number of objects (1).
 """
 
 import itertools
-import os
 import pickle
 import struct
 import sys
@@ -68,14 +67,12 @@ def small(scale):
     return b"".join(itertools.islice(itertools.cycle(list(whole)), 300_000 * scale))
 
 
-INPUTS = [records, blobs, memo, deep, small]
+INPUTS = {make.__name__: make for make in [records, blobs, memo, deep, small]}
 
 
 def main():
-    directory, scale = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    for make in INPUTS:
-        with open(os.path.join(directory, f"{make.__name__}-{scale}"), "wb") as file:
-            file.write(make(scale))
+    scale = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    sys.stdout.buffer.write(INPUTS[sys.argv[1]](scale))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ use crate::table::Table;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Ours at both scales, to see that time is linear; then who is compared.
+/// Who is compared, after ours at two scales, which shows whether time is linear.
 const TOOLS: &[&str] = &["loads", "genops", "picklescan", "fickling"];
 
 /// After `inputs.py`.
@@ -70,11 +70,14 @@ fn main() -> Result<()> {
 fn compare(options: &Options) -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/speed");
     let directory = tempfile::tempdir()?;
-    for scale in ["1", "2"] {
-        let mut make = Command::new(&options.python);
-        make.arg(here.join("inputs.py")).arg(directory.path()).arg(scale);
-        if !make.status()?.success() {
-            return Err("inputs.py failed".into());
+    for input in INPUTS {
+        for scale in ["1", "2"] {
+            let file = std::fs::File::create(directory.path().join(format!("{input}-{scale}")))?;
+            let mut make = Command::new(&options.python);
+            make.arg(here.join("inputs.py")).args([input, scale]).stdout(file);
+            if !make.status()?.success() {
+                return Err(format!("inputs.py {input} failed").into());
+            }
         }
     }
     let tools: Vec<&str> = TOOLS.iter().copied().filter(|tool| usable(options, tool)).collect();
@@ -87,14 +90,13 @@ fn compare(options: &Options) -> Result<()> {
                 own.arg("--only").arg(&path);
                 table.add(input, if scale == "1" { "assay" } else { "twice" }, bounded(own)?);
             }
-            let path = directory.path().join(format!("{input}-1"));
             for tool in &tools {
                 // What takes minutes is measured once.
                 if round > 0 && table.is_slow(input, tool) {
                     continue;
                 }
                 let mut peer = Command::new(&options.python);
-                peer.arg(here.join("peers.py")).arg(tool).arg(&path);
+                peer.arg(here.join("peers.py")).args([tool, input]);
                 table.add(input, tool, bounded(peer)?);
             }
             eprintln!("{input}: round {} of {}", round + 1, options.rounds);

@@ -1,7 +1,7 @@
-"""Times what others do with one input: `peers.py TOOL FILE`.
+"""Times what others do with one input: `peers.py TOOL NAME`.
 
-Prints a line of JSON: `{"seconds", "peak"}`, the peak in bytes. FILE must come from `inputs.py`
-alone: `loads` loads it for real.
+Prints a line of JSON: `{"seconds", "peak"}`, the peak in bytes. The input is made anew by
+`inputs.py` and comes from nowhere else, since `loads` loads it for real.
 """
 
 import io
@@ -10,7 +10,9 @@ import os
 import pickle
 import pickletools
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 
 
@@ -39,10 +41,14 @@ def fickling(data):
 TOOLS = {tool.__name__: tool for tool in [loads, genops, picklescan, fickling]}
 
 
-def pieces(path):
-    with open(path, "rb") as file:
+def pieces(name):
+    maker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inputs.py")
+    # In a process of its own, so that making it does not count for the peak.
+    with tempfile.TemporaryFile() as file:
+        subprocess.run([sys.executable, maker, name], stdout=file, check=True)
+        file.seek(0)
         data = file.read()
-    if not os.path.basename(path).startswith("small"):
+    if name != "small":
         return [data]
     found, offset = [], 0
     while offset < len(data):

@@ -93,28 +93,6 @@ impl Finding {
         }
     }
 
-    /// Takes in another sighting of the same cause: the plainest witness and everything seen
-    /// stay, whichever came first.
-    pub fn merge(&mut self, other: &Self) {
-        let size = |finding: &Self| {
-            let opcodes = Program::parse(&finding.minimized).codes.len();
-            (opcodes, finding.minimized.len(), finding.minimized.clone())
-        };
-        let count = self.count + other.count;
-        let mut pythons = [self.pythons.as_slice(), &other.pythons].concat();
-        pythons.sort();
-        pythons.dedup();
-        let mut engines = [self.engines.as_slice(), &other.engines].concat();
-        engines.sort();
-        engines.dedup();
-        let first = self.first_seen_seconds.min(other.first_seen_seconds);
-        if size(other) < size(self) {
-            *self = other.clone();
-        }
-        (self.count, self.pythons, self.engines) = (count, pythons, engines);
-        self.first_seen_seconds = first;
-    }
-
     /// Opcodes of the minimised pickle.
     pub fn minimized_opcodes(&self) -> usize {
         Program::parse(&self.minimized).codes.len()

@@ -5,6 +5,7 @@
 //! what is done when and keeps what comes of it. It must not judge: what a discrepancy is, and
 //! which have the same cause, is for `assay_differential` to say.
 
+mod batch;
 mod config;
 mod coverage;
 mod error;

@@ -10,10 +10,11 @@ use assay_oracle::{DenyObservation, Engine, Mode, Outcome};
 use assay_subjects::Judged;
 
 use crate::Result;
+use crate::batch::{Batch, suspicion};
 use crate::finding::Finding;
 use crate::known::Advice;
 use crate::pending::Pending;
-use crate::worker::{Batch, Done, Event, Worker, suspicion};
+use crate::worker::{Done, Event, Worker};
 
 /// How often the predicate of the minimiser may be asked in a campaign: a few seconds at worst.
 const BUDGET: Budget = Budget { tests: 2500 };

@@ -3,24 +3,24 @@
 //! A worker has its own stream of pickles, analysers, oracle and pool, and shares with others
 //! only what is known already. What it finds and counts it sends on; it stores nothing.
 
+mod full;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use assay_differential::{
-    Behaviour, Class, Discrepancy, Permissions, Witness as _, compare, rough_key,
-};
-use assay_oracle::{DenyObservation, Filtered, Observation, Outcome, TouchKind, Touched};
-use assay_subjects::{JudgeBy, Judged, Judgement, Subject};
+use assay_differential::{Class, Witness as _};
+use assay_oracle::Outcome;
+use assay_subjects::{JudgeBy, Judgement, Subject};
 
+use crate::batch::{Batch, behaviour, safe_with_call};
 use crate::config::CampaignConfig;
 use crate::coverage::Coverage;
 use crate::finding::Finding;
 use crate::known::Known;
 use crate::pending::Pending;
 use crate::pool::{Interesting, Pool};
-use crate::pursue::Trail;
 use crate::schedule::{Quota, Turns};
 use crate::source::Source;
 use crate::tally::Tally;
@@ -140,29 +140,6 @@ pub struct Worker<'s, 'c> {
     quota: Quota,
     /// Time spent on pursuing.
     pursuing: Duration,
-}
-
-/// What was learnt of the pickles of one batch.
-pub(crate) struct Batch {
-    pub number: u64,
-    pub pickles: Vec<Vec<u8>>,
-    /// Whether the weakened analyser judged it.
-    pub control: bool,
-    /// By analyser, then by pickle.
-    pub judgements: Vec<Vec<Judgement>>,
-    pub denied: Vec<DenyObservation>,
-    /// By pickle.
-    pub behaviours: Vec<u64>,
-}
-
-/// A judgement that a full load seems to refute.
-struct Refuted {
-    /// Index of the analyser.
-    analyzer: usize,
-    /// Index of the pickle in its batch.
-    pickle: usize,
-    /// What it goes by.
-    trail: Trail,
 }
 
 impl<'s, 'c> Worker<'s, 'c> {
@@ -373,150 +350,4 @@ impl<'s, 'c> Worker<'s, 'c> {
     fn denies(&self, module: &str, name: &str) -> bool {
         self.shared.config.policy.denied(&format!("{module}.{name}"))
     }
-
-    /// The pickles of a batch that are worth a full load.
-    fn choose(&self, batch: &Batch) -> Vec<usize> {
-        let quota = self.quota.pickles();
-        let mut suspicious = Vec::new();
-        let mut calling = Vec::new();
-        for i in 0..batch.pickles.len() {
-            if batch
-                .judgements
-                .iter()
-                .any(|judgements| is_suspicious(&judgements[i], &batch.denied[i]))
-            {
-                suspicious.push(i);
-            } else if batch
-                .judgements
-                .iter()
-                .any(|judgements| worth_loading(&judgements[i], &batch.denied[i]))
-            {
-                calling.push(i);
-            }
-        }
-        // Rare behaviour first; among equals as they come.
-        let rare = |i: &usize| self.pool.count(batch.behaviours[*i]);
-        suspicious.sort_by_key(rare);
-        calling.sort_by_key(rare);
-        // Suspicions can be very many; they leave half to what tests soundness.
-        suspicious.truncate((quota / 2).max(1));
-        let left = quota.saturating_sub(suspicious.len()).max(1);
-        // Half for what is rare, half for what imports little and so is loaded soon.
-        let globals = |i: &usize| batch.judgements[0][*i].globals.len();
-        let rest = left.div_ceil(2).min(calling.len());
-        calling[rest..].sort_by_key(globals);
-        calling.truncate(left);
-        suspicious.append(&mut calling);
-        suspicious
-    }
-
-    /// Loads the chosen ones for real and compares: several to a process first, and again alone
-    /// what then speaks against an analyser.
-    fn execute(
-        &mut self,
-        batch: &Batch,
-        chosen: &[usize],
-        done: &mut Done,
-    ) -> Result<Vec<Refuted>> {
-        let mut out = Vec::new();
-        if chosen.is_empty() {
-            return Ok(out);
-        }
-        let load = self.turns.full(batch.number);
-        let refs: Vec<&[u8]> =
-            chosen.iter().map(|&pickle| batch.pickles[pickle].as_slice()).collect();
-        let policy = &self.shared.config.policy;
-        let tested = &self.tested;
-        let refutes = |at: usize, pickle: usize, observation: &Observation| {
-            let judgement = &batch.judgements[at][pickle];
-            let by = if batch.control { JudgeBy::Policy } else { tested[at].by };
-            let mut found = compare(judgement, by, policy, std::slice::from_ref(observation));
-            found.retain(|discrepancy| discrepancy.class != Class::AnalyzerCrash);
-            found
-        };
-        let mut hits = 0;
-        let sifted = self.oracle.sift(load, &refs, |index, observation| {
-            let analyzers = 0..batch.judgements.len();
-            let mut analyzers =
-                analyzers.filter(|&at| !refutes(at, chosen[index], observation).is_empty());
-            let hit = analyzers.next().is_some();
-            hits += u64::from(hit);
-            hit
-        })?;
-        done.tally.executed_full += sifted.len() as u64 + hits;
-        for (&pickle, Filtered { observation, alone }) in chosen.iter().zip(&sifted) {
-            done.tally.executed_full_alone += u64::from(*alone);
-            done.tally.loaded += u64::from(observation.outcome == Outcome::Loaded);
-            done.tally.touched_denied += u64::from(
-                observation
-                    .touched
-                    .iter()
-                    .any(|touched| Permissions::denied(policy, &touched.name)),
-            );
-            for (at, judgements) in batch.judgements.iter().enumerate() {
-                let judgement = &judgements[pickle];
-                if !batch.control {
-                    done.tally.safe_with_call_executed_full += u64::from(safe_with_call(judgement));
-                }
-                for discrepancy in refutes(at, pickle, observation) {
-                    let key = rough_key(&batch.pickles[pickle], &discrepancy);
-                    let first = discrepancy.touched.first();
-                    let name = first
-                        .filter(|touched| touched.kind == TouchKind::Resolve)
-                        .map(|touched| touched.name.clone());
-                    out.push(Refuted { analyzer: at, pickle, trail: Trail { key, name } });
-                }
-            }
-        }
-        Ok(out)
-    }
-}
-
-/// Whether the analyser passed a pickle of which it saw that it calls something.
-pub(crate) fn safe_with_call(judgement: &Judgement) -> bool {
-    judgement.verdict == Judged::Safe && judgement.calls
-}
-
-/// Whether loading the pickle for real may refute the analyser: it passed it, and something is
-/// called. Not every analyser says what it saw; then what was asked for must do.
-fn worth_loading(judgement: &Judgement, seen: &DenyObservation) -> bool {
-    safe_with_call(judgement) || judgement.verdict == Judged::Safe && !seen.resolved.is_empty()
-}
-
-/// Whether the analyser passed a pickle that asks for something not allowed.
-pub(crate) fn is_suspicious(judgement: &Judgement, seen: &DenyObservation) -> bool {
-    judgement.verdict == Judged::Safe
-        && (seen.persistent > 0
-            || seen.outcome == Outcome::Signaled
-            || seen.resolved.iter().any(|asked| !asked.allowed))
-}
-
-/// The refused requests as touches, for rough keys.
-pub(crate) fn refused(seen: &DenyObservation) -> Vec<Touched> {
-    let touch = |name: String| Touched {
-        kind: TouchKind::Resolve,
-        name,
-        opcode_offset: None,
-        args: None,
-        by: None,
-    };
-    seen.resolved
-        .iter()
-        .filter(|asked| !asked.allowed)
-        .map(|asked| touch(format!("{}.{}", asked.module, asked.name)))
-        .collect()
-}
-
-/// A suspicion of this class, for rough keys.
-pub(crate) fn suspicion(class: Class, seen: &DenyObservation) -> Discrepancy {
-    Discrepancy::suspected(class, refused(seen))
-}
-
-/// What analysers and the deny tier said of the pickle, as one number.
-fn behaviour(batch: &Batch, i: usize) -> u64 {
-    let mut behaviour = Behaviour::new(&batch.pickles[i], &|_| true);
-    for judgements in &batch.judgements {
-        behaviour.judged(&judgements[i]);
-    }
-    behaviour.denied(&batch.denied[i]).id()
 }

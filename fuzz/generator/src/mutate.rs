@@ -22,6 +22,8 @@ mod swap;
 mod truncate;
 mod wrap;
 
+use std::ops::RangeInclusive;
+
 use arbitrary::Unstructured;
 use assay_pickle::{Code, Opcode, Program};
 
@@ -177,6 +179,16 @@ fn depths(program: &Program) -> Vec<(usize, usize)> {
         }
     }
     depths
+}
+
+/// Places from a drawn one to the end of the first pickle, as far as the machine gets.
+fn places(
+    program: &Program,
+    depths: &[(usize, usize)],
+    choices: &mut Choices<'_, '_>,
+) -> RangeInclusive<usize> {
+    let end = first_stop(program).min(depths.len().saturating_sub(1));
+    choices.below((end + 1).min(MAX_CODES))..=end
 }
 
 /// The last place, counted from the program's start, at which its first pickle can take more.

@@ -4,7 +4,7 @@ use arbitrary::Unstructured;
 use assay_corpus::gadgets;
 use assay_pickle::{Code, Opcode, Program};
 
-use super::{MAX_CODES, Mutator, depths, first_stop};
+use super::{MAX_CODES, Mutator, depths, places};
 use crate::choices::Choices;
 use crate::emitter::Emitter;
 use crate::grammar::Grammar;
@@ -27,8 +27,7 @@ impl Mutator for Gadget {
             std::sync::LazyLock::new(|| Grammar::new(Profile::Attack, SafeGlobal::all()));
         let mut choices = Choices::new(entropy);
         let depths = depths(program);
-        let end = first_stop(program).min(depths.len().saturating_sub(1));
-        let place = choices.below((end + 1).min(MAX_CODES));
+        let place = *places(program, &depths, &mut choices).start();
         let (depth, _) = *depths.get(place).ok_or(Error::NotApplicable)?;
         let instead = depth > 0 && choices.one_in(2);
         let gadget = choices.pick(gadgets());

@@ -3,7 +3,7 @@
 use arbitrary::Unstructured;
 use assay_pickle::{Code, Opcode, Program};
 
-use super::{MAX_CODES, Mutator, depths, first_stop};
+use super::{MAX_CODES, Mutator, depths, places};
 use crate::choices::Choices;
 use crate::{Error, Result};
 
@@ -32,8 +32,7 @@ impl Mutator for Noise {
     fn change(&self, program: &mut Program, entropy: &mut Unstructured<'_>) -> Result<()> {
         let mut choices = Choices::new(entropy);
         let depths = depths(program);
-        let end = first_stop(program).min(depths.len().saturating_sub(1));
-        let place = choices.below((end + 1).min(MAX_CODES));
+        let place = *places(program, &depths, &mut choices).start();
         let (depth, _) = *depths.get(place).ok_or(Error::NotApplicable)?;
         let noise = if depth > 0 && choices.one_in(3) {
             *choices.pick(&ON_TOP)

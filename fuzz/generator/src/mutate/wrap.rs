@@ -3,7 +3,7 @@
 use arbitrary::Unstructured;
 use assay_pickle::{Opcode, Program};
 
-use super::{MAX_CODES, Mutator, depths, first_stop};
+use super::{MAX_CODES, Mutator, depths, places};
 use crate::choices::Choices;
 use crate::{Error, Result};
 
@@ -39,9 +39,8 @@ impl Mutator for Wrap {
     fn change(&self, program: &mut Program, entropy: &mut Unstructured<'_>) -> Result<()> {
         let mut choices = Choices::new(entropy);
         let depths = depths(program);
-        let end = first_stop(program).min(depths.len().saturating_sub(1));
-        let from = choices.below((end + 1).min(MAX_CODES));
-        let place = (from..=end).find(|&place| depths[place].0 > 0).ok_or(Error::NotApplicable)?;
+        let mut places = places(program, &depths, &mut choices);
+        let place = places.find(|&place| depths[place].0 > 0).ok_or(Error::NotApplicable)?;
         let (module, name) = *choices.pick(&CALLS);
         let mut bytes = vec![Opcode::BinPut.byte(), WAITING, Opcode::Pop.byte()];
         bytes.extend(format!("c{module}\n{name}\n").bytes());
