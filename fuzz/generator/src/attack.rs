@@ -99,6 +99,18 @@ const CLASSES: [(&str, &str); 4] = [
     ("collections", "UserList"),
 ];
 
+/// Types whose instances take any attribute, and need no arguments.
+const CARRIERS: [(&str, &str); 8] = [
+    ("types", "SimpleNamespace"),
+    ("types", "SimpleNamespace"),
+    ("argparse", "Namespace"),
+    ("collections", "OrderedDict"),
+    ("collections", "OrderedDict"),
+    ("collections", "Counter"),
+    ("collections", "UserDict"),
+    ("builtins", "Exception"),
+];
+
 impl Style {
     /// Whether it can pass `count` arguments in this protocol.
     fn fits(self, count: usize, protocol: u8) -> bool {
@@ -144,9 +156,11 @@ impl Emitter<'_, '_> {
 
     /// Pushes an object with an attribute that is a callable.
     fn carrier(&mut self, attribute: &str, callable: &GlobalName) {
-        self.named("types", "SimpleNamespace");
+        let (module, name) = *self.choices.pick(&CARRIERS);
+        self.named(module, name);
         self.tuple_of(0, |_, _| {});
-        self.op(Opcode::Reduce);
+        let new = self.speaks(Opcode::NewObj) && self.choices.one_in(2);
+        self.op(if new { Opcode::NewObj } else { Opcode::Reduce });
         self.empty_dict();
         self.set_items(1, |e| {
             e.str(attribute);

@@ -29,6 +29,8 @@ enum Place {
     OutOfOrder,
     /// Where MEMOIZE counts entries, and would not if it took the highest index.
     Counted,
+    /// Where MEMOIZE stores if it counts MEMOIZEs, and not what PUT stored as well.
+    Uncounted,
     /// Under the same index, spelled in another way.
     Spelled,
     /// In the memo of a pickle before, which all but one engine forget.
@@ -41,10 +43,11 @@ enum Place {
 const ON_STACK: [Place; 4] = [Place::Popped, Place::Marked, Place::Doubled, Place::Beneath];
 
 /// Places in the memo: they fit where nothing else uses it.
-const IN_MEMO: [Place; 6] = [
+const IN_MEMO: [Place; 7] = [
     Place::Overwritten,
     Place::OutOfOrder,
     Place::Counted,
+    Place::Uncounted,
     Place::Spelled,
     Place::Forgotten,
     Place::Kept,
@@ -203,6 +206,12 @@ impl Place {
                     writer.str(memoized, 4).op(Opcode::Memoize).op(Opcode::Pop);
                 }
                 get(writer, [1, 2]);
+            }
+            Self::Uncounted => {
+                put(writer, module, 0);
+                put(writer, name, 1);
+                stored(writer, [other, thing]);
+                get(writer, [0, 1]);
             }
             Self::Spelled => {
                 for (text, line) in [(other, "0"), (thing, "1"), (module, "00"), (name, "01")] {
