@@ -3,6 +3,8 @@
 use assay_pickle::{Reader, disassemble};
 use serde::Serialize;
 
+use crate::limits::Limits;
+use crate::loader::Loader;
 use crate::machine::{Flow, Machine};
 use crate::policy::Policy;
 
@@ -29,8 +31,8 @@ pub struct Annotated {
 /// The annotated opcodes of every pickle in `bytes`. After a fault the opcodes are still listed
 /// as far as they can be read, without stack.
 pub fn annotate<'a>(bytes: &'a [u8], policy: &'a Policy) -> impl Iterator<Item = Annotated> + 'a {
-    let mut machine = Machine::new(policy, bytes);
-    machine.judge.record_facts();
+    let mut machine = Machine::new(policy, bytes, Loader::Pickle, &Limits::default());
+    machine.judge.record.record_facts();
     let mut reader = Reader::new(bytes);
     let mut running = true;
     let mut done = bytes.is_empty();
@@ -66,9 +68,11 @@ pub fn annotate<'a>(bytes: &'a [u8], policy: &'a Policy) -> impl Iterator<Item =
         };
         if running {
             let flow = machine.step(&instruction);
-            line.facts = machine.judge.take_facts();
-            line.facts.extend(machine.judge.reasons()[reasons..].iter().map(|r| r.message.clone()));
-            reasons = machine.judge.reasons().len();
+            line.facts = machine.judge.record.take_facts();
+            line.facts.extend(
+                machine.judge.record.reasons()[reasons..].iter().map(|r| r.message.clone()),
+            );
+            reasons = machine.judge.record.reasons().len();
             line.stack = stack(&machine);
             match flow {
                 Ok(Flow::Continue | Flow::Skip(_)) => {}
@@ -92,11 +96,19 @@ fn stack(machine: &Machine<'_, '_>) -> String {
     if skipped > 0 {
         parts.push(format!("…{skipped}"));
     }
+    // Marks are in order: those that can be shown are the last.
+    let first = machine.marks().partition_point(|mark| *mark < skipped);
+    let mut marks = machine.marks()[first..].iter().peekable();
     for (index, value) in machine.stack.iter().enumerate().skip(skipped) {
-        parts.extend(machine.marks().iter().filter(|mark| **mark == index).map(|_| "(".to_owned()));
-        parts.push(machine.describe(*value));
+        while marks.next_if(|mark| **mark == index).is_some() {
+            parts.push("(".to_owned());
+        }
+        parts.push(machine.judge.describe(*value));
     }
-    let top = machine.stack.len();
-    parts.extend(machine.marks().iter().filter(|mark| **mark == top).map(|_| "(".to_owned()));
+    match marks.count() {
+        0 => {}
+        few @ 1..=SHOWN => parts.extend(std::iter::repeat_n("(".to_owned(), few)),
+        many => parts.push(format!("({many} marks")),
+    }
     parts.join(" ")
 }

@@ -14,8 +14,7 @@ use std::borrow::Cow;
 
 use assay_pickle::{Opcode, Reader};
 
-/// Bytes that unpacking may give in all: beyond it, a file is damaged.
-const MAX_UNPACKED: usize = 256 << 20;
+use crate::limits::Limits;
 
 /// Containers within containers that are opened.
 const MAX_DEPTH: u32 = 4;
@@ -54,9 +53,9 @@ pub(crate) struct Contents<'a> {
 }
 
 /// Finds the streams of pickles in a file.
-pub(crate) fn open(bytes: &[u8]) -> Contents<'_> {
+pub(crate) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Contents<'a> {
     let mut contents = Contents::default();
-    let mut unpacker = Unpacker { budget: MAX_UNPACKED, contents: &mut contents };
+    let mut unpacker = Unpacker { budget: limits.unpacked as usize, contents: &mut contents };
     let format = unpacker.unpack(None, Cow::Borrowed(bytes), 0);
     if format.is_none() {
         let bytes = Cow::Borrowed(bytes);

@@ -1,6 +1,6 @@
 //! Facts: what a pickle does, as the abstract machine meets it, before anyone judges it.
 
-use crate::machine::{GlobalId, Value};
+use crate::domain::{GlobalId, Value};
 
 /// One thing that loading does.
 #[derive(Clone, Debug, PartialEq)]

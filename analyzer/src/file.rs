@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::container::{self, Damage, Payload};
+use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::policy::Policy;
-use crate::stream::{analyze, analyze_as};
+use crate::stream::{analyze_as, analyze_with};
 use crate::verdict::{Malformed, PickleAnalysis, Reason, Severity, Verdict};
 
 /// One pickle of a file, or one thing in it that can't be judged.
@@ -33,10 +34,15 @@ pub struct FileAnalysis {
 
 /// Judges every pickle of a file, in whichever container it travels.
 pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
-    let contents = container::open(bytes);
+    analyze_file_with(bytes, policy, &Limits::default())
+}
+
+/// Judges every pickle of a file within these budgets.
+pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> FileAnalysis {
+    let contents = container::open(bytes, limits);
     let mut items: Vec<FileItem> = Vec::new();
     for payload in contents.payloads {
-        for (loader, mut pickle) in judge(&payload, policy) {
+        for (loader, mut pickle) in judge(&payload, policy, limits) {
             shift(&mut pickle, payload.offset);
             let member = payload.member.clone();
             items.push(FileItem { member, loader, pickle });
@@ -46,7 +52,7 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
     if let Some(format) = contents.format {
         // What `pickle.load` of the file itself would ask for counts as well: a tar's first bytes
         // are a name of anyone's choice.
-        let raw = analyze(bytes, policy);
+        let raw = analyze_with(bytes, policy, limits);
         let asking = raw.pickles.into_iter().filter(|pickle| {
             let names = pickle.reasons.iter().any(|reason| reason.global.is_some());
             pickle.verdict == Verdict::Dangerous || names || !pickle.globals.is_empty()
@@ -62,19 +68,23 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
 }
 
 /// The pickles of a payload, each with what loads it.
-fn judge(payload: &Payload<'_>, policy: &Policy) -> Vec<(Option<&'static str>, PickleAnalysis)> {
+fn judge(
+    payload: &Payload<'_>,
+    policy: &Policy,
+    limits: &Limits,
+) -> Vec<(Option<&'static str>, PickleAnalysis)> {
     let loader = match payload.loader {
         Some("torch.load") => Loader::Torch,
         _ => Loader::Pickle,
     };
-    let plain = analyze_as(&payload.bytes, policy, loader);
+    let plain = analyze_as(&payload.bytes, policy, loader, limits);
     let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
     if loader == Loader::Torch || !plain.pickles.iter().any(wrapper) {
         return plain.pickles.into_iter().map(|pickle| (payload.loader, pickle)).collect();
     }
     // A file of joblib's. Plain `pickle.load` takes the bytes of arrays for opcodes: that it fails
     // is no matter, what it would do before is.
-    let followed = analyze_as(&payload.bytes, policy, Loader::Joblib).pickles;
+    let followed = analyze_as(&payload.bytes, policy, Loader::Joblib, limits).pickles;
     let mut items: Vec<_> =
         followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
     let acting = plain
@@ -89,8 +99,9 @@ fn judge(payload: &Payload<'_>, policy: &Policy) -> Vec<(Option<&'static str>, P
 const WRAPPER: &str = "joblib.numpy_pickle.NumpyArrayWrapper";
 
 /// Reasons for which even a load that then fails has done something that is not allowed.
-const ACTS: [&str; 7] = [
+const ACTS: [&str; 8] = [
     "denied-global",
+    "denied-call",
     "unlisted-call",
     "call-of-value",
     "arguments",

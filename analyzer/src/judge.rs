@@ -1,23 +1,89 @@
 //! The judge: holds facts against the policy and keeps the reasons.
 
+mod call;
+mod constant;
+mod describe;
+mod expression;
 mod pattern;
-mod report;
+mod record;
 mod usage;
 
-pub(crate) use report::Judge;
+pub(crate) use record::Record;
 
+use std::cell::Cell;
+
+use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
 use crate::fact::Fact;
+use crate::limits::Limits;
 use crate::loader::Loader;
-use crate::machine::{Alive, GlobalId, Machine, Value};
-use crate::policy::{Append, Contract, Form, How, Kind, Pattern, Returns};
+use crate::policy::{Append, Contract, How, Kind, Policy};
 use crate::verdict::Severity;
 
-impl<'p> Machine<'p, '_> {
+/// The judge, in the middle of a stream.
+pub(crate) struct Judge<'p, 'a> {
+    pub(crate) policy: &'p Policy,
+    pub(crate) loader: Loader,
+    pub(crate) heap: Heap,
+    pub(crate) globals: Globals<'p>,
+    pub(crate) record: Record,
+    input: &'a [u8],
+    /// How deeply values may be nested without doubt.
+    nesting: u32,
+    /// Steps that are left.
+    steps: Cell<u64>,
+}
+
+impl<'p, 'a> Judge<'p, 'a> {
+    pub(crate) fn new(
+        policy: &'p Policy,
+        input: &'a [u8],
+        loader: Loader,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            policy,
+            loader,
+            heap: Heap::default(),
+            globals: Globals::default(),
+            record: Record::default(),
+            input,
+            nesting: limits.nesting(),
+            steps: Cell::new(limits.steps_for(input.len())),
+        }
+    }
+
+    /// Takes a step for an opcode; whether one was left.
+    pub(crate) fn step(&self) -> bool {
+        let left = self.steps.get();
+        self.steps.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// Takes steps for what an opcode looks at beyond its own bytes.
+    pub(crate) fn spend(&self, steps: u64) {
+        self.steps.set(self.steps.get().saturating_sub(steps));
+    }
+
+    /// Doubts values so deep that using or freeing them may exhaust the C stack.
+    pub(crate) fn check_depth(&mut self, depth: u32) {
+        if depth > self.nesting {
+            let message = "values nested this deep may crash the interpreter";
+            self.record.doubt("nesting", message, Alive::NONE);
+        }
+    }
+
+    /// Whether hashing a value nested so deep is beyond doubt.
+    pub(crate) fn is_shallow(&self, depth: u32) -> bool {
+        depth <= self.nesting
+    }
+}
+
+impl<'p> Judge<'p, '_> {
     /// Judges a fact; gives the value that the opcode leaves.
     pub(crate) fn fact(&mut self, fact: Fact) -> Value {
-        if self.judge.keeps_facts() {
+        if self.record.keeps_facts() {
             let text = self.describe_fact(&fact);
-            self.judge.keep_fact(text);
+            self.record.keep_fact(text);
         }
         match fact {
             Fact::Resolve(id) => self.judge_resolve(id),
@@ -87,15 +153,20 @@ impl<'p> Machine<'p, '_> {
         if !self.matches(form, id) {
             return None;
         }
-        self.judge.may_stop(Alive::NONE);
+        self.record.may_stop(Alive::NONE);
         let class = self.globals.of_policy(policy, class)?;
         Some(self.heap.new_instance(class, 1))
     }
 
     /// A reason against `safe` at an opcode that may raise.
     fn warn(&mut self, rule: &'static str, global: Option<String>, message: &str) {
-        self.judge.reason(rule, Severity::Warning, global, message.to_owned());
-        self.judge.may_stop(Alive::NONE);
+        self.record.reason(rule, Severity::Warning, global, message.to_owned());
+        self.record.may_stop(Alive::NONE);
+    }
+
+    /// A message, if one more is kept.
+    fn words(&self, message: impl FnOnce(&Self) -> String) -> String {
+        if self.record.is_full() { String::new() } else { message(self) }
     }
 
     /// Whether the value is a global that the policy knows as a function.
@@ -130,192 +201,51 @@ impl<'p> Machine<'p, '_> {
 
     fn judge_resolve(&mut self, id: GlobalId) -> Value {
         let global = self.globals.get(id);
-        let (name, blind) = (global.name.clone(), global.blind);
         let (allowed, denied) = (global.contract.is_some(), global.denied);
         let everywhere = global.contract.is_some_and(|contract| contract.everywhere);
-        self.judge.resolved(id, &name);
-        if blind {
+        self.record.resolved(global.first, &global.name);
+        if global.blind || denied.is_none() && allowed && everywhere {
             return Value::Global(id);
         }
+        let (first, name) = (global.first, global.name.clone());
         if let Some(does) = denied {
-            let proved = self.judge.alive().any();
+            let proved = self.record.alive().any();
+            if proved {
+                self.record.proved(first);
+            }
             let (severity, condition) = match proved {
                 true => (Severity::Error, ""),
                 false => (Severity::Warning, ", unless something before it raises"),
             };
             let message = format!("asks for `{name}`, which {does}{condition}");
-            self.judge.reason("denied-global", severity, Some(name), message);
-            self.judge.may_stop(Alive::NONE);
+            self.record.reason("denied-global", severity, Some(name), message);
+            self.record.may_stop(Alive::NONE);
         } else if !allowed {
             self.note(Value::Global(id), |_| How::Resolved);
-            let message = format!("asks for `{name}`, which the policy does not allow");
+            let message =
+                self.words(|_| format!("asks for `{name}`, which the policy does not allow"));
             self.warn("unlisted-global", Some(name), &message);
-        } else if !everywhere {
-            self.judge.may_stop(Alive::NONE);
+        } else {
+            self.record.may_stop(Alive::NONE);
         }
         Value::Global(id)
-    }
-
-    fn judge_call(&mut self, callee: Value, args: Option<Vec<Value>>) -> Value {
-        if self.is_blind(callee) {
-            return Value::Allowed;
-        }
-        if let (Value::Instance(_), Some(args)) = (callee, &args)
-            && let Some(value) = self.apply(callee, args)
-        {
-            return value;
-        }
-        let Value::Global(id) = callee else {
-            let message = format!("calls {}", self.describe(callee));
-            self.warn("call-of-value", None, &message);
-            return Value::Unknown;
-        };
-        let name = self.globals.get(id).name.clone();
-        self.judge.called(id, &name);
-        let Some(args) = args else {
-            let message =
-                format!("calls `{name}` with arguments that are no tuple: C raises, Python calls");
-            self.warn("arguments", Some(name), &message);
-            return Value::Unknown;
-        };
-        let Some(contract) = self.contract_of(callee) else {
-            self.note(callee, |machine| How::Called(machine.signature_of(&args)));
-            let message = format!("calls `{name}({})`", self.describe_all(&args));
-            self.warn("unlisted-call", Some(name), &message);
-            return Value::Unknown;
-        };
-        let Some(form) = contract.call.iter().find(|form| self.takes(&form.args, &args)) else {
-            self.note(callee, |machine| How::Called(machine.signature_of(&args)));
-            return self.refuse_call(&name, &args, &contract.call);
-        };
-        if !contract.total {
-            self.judge.may_stop(Alive::NONE);
-        }
-        self.returned(contract, form, id, &args)
-    }
-
-    /// Calls an instance, if its contract allows that.
-    fn apply(&mut self, callee: Value, args: &[Value]) -> Option<Value> {
-        let contract = self.class_of(callee)?;
-        let form = contract.apply.iter().find(|form| self.takes(&form.args, args))?;
-        let Value::Instance(id) = callee else { return None };
-        let class = self.heap.class(id);
-        self.judge.may_stop(Alive::NONE);
-        Some(self.returned(contract, form, class, args))
-    }
-
-    fn judge_new(&mut self, class: Value, args: Option<Vec<Value>>, keywords: bool) -> Value {
-        if self.is_blind(class) {
-            return Value::Allowed;
-        }
-        let Value::Global(id) = class else {
-            let message = format!("makes an instance of {}", self.describe(class));
-            self.warn("call-of-value", None, &message);
-            return Value::Unknown;
-        };
-        let name = self.globals.get(id).name.clone();
-        self.judge.called(id, &name);
-        let args = args.filter(|_| !keywords);
-        match (self.contract_of(class), args) {
-            (Some(contract), Some(args)) if contract.kind == Kind::Class => {
-                if let Some(form) = contract.new.iter().find(|form| self.takes(&form.args, &args)) {
-                    if !contract.total {
-                        self.judge.may_stop(Alive::NONE);
-                    }
-                    return self.returned(contract, form, id, &args);
-                }
-                self.note(class, |machine| How::Made(machine.signature_of(&args)));
-                self.refuse_call(&name, &args, &contract.new)
-            }
-            (_, args) => {
-                if let Some(args) = &args {
-                    self.note(class, |machine| How::Made(machine.signature_of(args)));
-                }
-                let args = args.map_or("…".to_owned(), |args| self.describe_all(&args));
-                let message = format!("makes an instance of `{name}` with ({args})");
-                self.warn("unlisted-call", Some(name), &message);
-                Value::Unknown
-            }
-        }
-    }
-
-    fn refuse_call(&mut self, name: &str, args: &[Value], forms: &[Form]) -> Value {
-        let allowed: Vec<_> = forms.iter().map(|form| format!("({})", form.args)).collect();
-        let allowed = match allowed.len() {
-            0 => "to be resolved, not called".to_owned(),
-            _ => format!("to be called with {} only", allowed.join(" or ")),
-        };
-        let args = self.describe_all(args);
-        let message = format!("calls `{name}({args})`, which the policy allows {allowed}");
-        self.warn("arguments", Some(name.to_owned()), &message);
-        Value::Unknown
-    }
-
-    fn returned(
-        &mut self,
-        contract: &'p Contract,
-        form: &'p Form,
-        id: GlobalId,
-        args: &[Value],
-    ) -> Value {
-        let depth = self.heap.deepest(args).saturating_add(1);
-        self.check_depth(depth);
-        match form.returns.as_ref().unwrap_or(&contract.returns) {
-            Returns::Instance => self.heap.new_instance(id, depth),
-            Returns::InstanceOfArgument(index) => {
-                let class = args.get(*index).copied().unwrap_or(Value::Unknown);
-                let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
-                match class {
-                    Value::Global(class) if made => self.heap.new_instance(class, depth),
-                    _ => {
-                        self.note(class, |_| How::Made(String::new()));
-                        let message = format!(
-                            "makes an instance of {}, which the policy does not allow",
-                            self.describe(class)
-                        );
-                        self.warn("arguments", None, &message);
-                        Value::Unknown
-                    }
-                }
-            }
-            Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
-                Some(class) => self.heap.new_instance(class, depth),
-                None => Value::Allowed,
-            },
-            Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
-                Some(global) => Value::Global(global),
-                None => Value::Allowed,
-            },
-            Returns::Pattern(pattern) => match pattern {
-                Pattern::Bytes => match args {
-                    [Value::Str(text), Value::Str(_)] => Value::Encoded(*text),
-                    _ => Value::SomeBytes,
-                },
-                Pattern::ByteArray => Value::ByteArray,
-                Pattern::List => Value::Allowed,
-                Pattern::Set => Value::Set,
-                Pattern::FrozenSet => Value::FrozenSet,
-                Pattern::Int => Value::BigInt,
-                Pattern::Float => Value::Float,
-                Pattern::None => Value::None,
-                _ => Value::Allowed,
-            },
-        }
     }
 
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
         let class = self.class_of(target);
         let mut states = class.iter().flat_map(|contract| &contract.build);
         if states.any(|pattern| self.matches(pattern, state)) {
-            self.judge.may_stop(Alive::NONE);
+            self.record.may_stop(Alive::NONE);
             return target;
         }
-        self.note(target, |machine| How::Built(machine.kind_of(state)));
-        let message = format!(
-            "restores {} with the state {}, which the policy does not allow",
-            self.describe(target),
-            self.describe(state)
-        );
+        self.note(target, |judge| How::Built(judge.kind_of(state)));
+        let message = self.words(|judge| {
+            format!(
+                "restores {} with the state {}, which the policy does not allow",
+                judge.describe(target),
+                judge.describe(state)
+            )
+        });
         let global = self.global_name(target);
         self.warn("state", global, &message);
         target
@@ -323,7 +253,7 @@ impl<'p> Machine<'p, '_> {
 
     fn judge_method(&mut self, target: Value, what: &'static str, allowed: fn(&Contract) -> bool) {
         if self.class_of(target).is_some_and(allowed) {
-            self.judge.may_stop(Alive::NONE);
+            self.record.may_stop(Alive::NONE);
             return;
         }
         self.note(target, |_| match what {
@@ -348,7 +278,7 @@ impl<'p> Machine<'p, '_> {
             Value::Allowed => true,
             _ => false,
         };
-        self.judge.may_stop(Alive::NONE);
+        self.record.may_stop(Alive::NONE);
         if !harmless {
             let message = format!("hashes {}", self.describe(value));
             self.warn("hash", None, &message);

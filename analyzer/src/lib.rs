@@ -21,10 +21,12 @@
 
 mod annotate;
 mod container;
+mod domain;
 mod explain;
 mod fact;
 mod file;
 mod judge;
+mod limits;
 mod loader;
 mod machine;
 mod policy;
@@ -35,12 +37,13 @@ mod verdict;
 
 pub use annotate::{Annotated, annotate};
 pub use explain::{Explanation, Needed, explain};
-pub use file::{FileAnalysis, FileItem, analyze_file};
+pub use file::{FileAnalysis, FileItem, analyze_file, analyze_file_with};
+pub use limits::Limits;
 pub use policy::{
     Append, Contents, Contract, Denied, Form, Kind, Pattern, Policy, PolicyError, Renames, Returns,
     Signature,
 };
 pub use rules::{RULES, Rule, rule};
 pub use sarif::sarif;
-pub use stream::analyze;
+pub use stream::{analyze, analyze_with};
 pub use verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};

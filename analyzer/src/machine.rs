@@ -4,38 +4,40 @@
 //! otherwise, the machine says so as a doubt, and goes on with what either could do. It reports
 //! facts to the judge and must not itself know what is allowed.
 
-mod alive;
 mod contain;
-mod globals;
-mod heap;
+mod frame;
 mod memo;
+mod recall;
 mod step;
-mod value;
 mod wrapped;
 
-pub(crate) use alive::Alive;
-pub(crate) use globals::Globals;
-pub(crate) use heap::{Heap, Traits};
 pub(crate) use memo::Memo;
-pub(crate) use value::{GlobalId, Value};
 pub(crate) use wrapped::Behind;
 
-use std::borrow::Cow;
-
-use assay_pickle::{Argument, Instruction, Reader, text, text_at};
-
+use crate::domain::{Alive, Value};
 use crate::judge::Judge;
+use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::policy::Policy;
 
-/// A fault at which every unpickler raises: nothing after it is loaded.
+/// Why a run ends: mostly a fault at which every unpickler raises, so that nothing after it is
+/// loaded.
 pub(crate) struct Fault {
+    /// The rule for its reason.
+    pub rule: &'static str,
     pub message: String,
 }
 
 impl<S: Into<String>> From<S> for Fault {
     fn from(message: S) -> Self {
-        Self { message: message.into() }
+        Self { rule: "malformed", message: message.into() }
+    }
+}
+
+impl Fault {
+    /// No fault of the input: the analysis went as far as it may.
+    pub(crate) fn budget(message: impl Into<String>) -> Self {
+        Self { rule: "budget", message: message.into() }
     }
 }
 
@@ -53,7 +55,6 @@ const FIRST: usize = 64;
 
 /// The machine, in the middle of a pickle.
 pub(crate) struct Machine<'p, 'a> {
-    pub(crate) policy: &'p Policy,
     input: &'a [u8],
     pub(crate) stack: Vec<Value>,
     /// Lengths of the stack at each mark.
@@ -63,16 +64,13 @@ pub(crate) struct Machine<'p, 'a> {
     memo: Memo,
     /// The memo that an `Unpickler` used for the pickles before would still hold (`c-reuse`).
     kept: Option<Memo>,
-    pub(crate) heap: Heap,
-    pub(crate) globals: Globals<'p>,
     protocol: u8,
     frame_end: Option<usize>,
     /// Instances that were put into instances: a chain of them is freed by recursion.
     nested: u32,
     /// What `joblib.load` needs to know of arrays, while it is followed.
     wrapped: Option<wrapped::Wrapped>,
-    pub(crate) loader: Loader,
-    pub(crate) judge: Judge,
+    pub(crate) judge: Judge<'p, 'a>,
 }
 
 /// A pickle put aside while one within it is run.
@@ -85,34 +83,26 @@ pub(crate) struct Outer {
 }
 
 impl<'p, 'a> Machine<'p, 'a> {
-    pub(crate) fn new(policy: &'p Policy, input: &'a [u8]) -> Self {
+    /// A machine at the start of a stream that the loader reads.
+    pub(crate) fn new(
+        policy: &'p Policy,
+        input: &'a [u8],
+        loader: Loader,
+        limits: &Limits,
+    ) -> Self {
         Self {
-            policy,
             input,
             stack: Vec::with_capacity(FIRST),
             marks: Vec::with_capacity(FIRST),
             spare: Vec::with_capacity(FIRST),
             memo: Memo::with_capacity(FIRST.min(input.len())),
             kept: None,
-            heap: Heap::default(),
-            globals: Globals::default(),
             protocol: 0,
             frame_end: None,
             nested: 0,
-            wrapped: None,
-            loader: Loader::Pickle,
-            judge: Judge::default(),
+            wrapped: (loader == Loader::Joblib).then(wrapped::Wrapped::default),
+            judge: Judge::new(policy, input, loader, limits),
         }
-    }
-
-    /// A machine for a loader that does more than `pickle.load`.
-    pub(crate) fn with_loader(policy: &'p Policy, input: &'a [u8], loader: Loader) -> Self {
-        let mut machine = Self::new(policy, input);
-        machine.loader = loader;
-        if loader == Loader::Joblib {
-            machine.follow_arrays();
-        }
-        machine
     }
 
     /// Puts aside what belongs to the pickle at hand, for one within it.
@@ -146,7 +136,7 @@ impl<'p, 'a> Machine<'p, 'a> {
         self.protocol = 0;
         self.frame_end = None;
         // Only engines of C read streams on.
-        self.judge.may_stop(Alive::C);
+        self.judge.record.may_stop(Alive::C);
     }
 
     /// The length of the stack below which nothing may be taken: the topmost mark.
@@ -188,41 +178,6 @@ impl<'p, 'a> Machine<'p, 'a> {
         self.spare = items;
     }
 
-    /// The instruction that pushed the constant at `offset`.
-    fn constant(&self, offset: u32) -> Option<Instruction<'a>> {
-        Reader::at(self.input, offset as usize).read().ok()
-    }
-
-    /// The text of a constant `str`, or of a constant ASCII 8-bit string.
-    pub(crate) fn text_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
-        let (Value::Str(offset) | Value::Str8(offset)) = value else { return None };
-        if let Some(text) = text_at(self.input, offset as usize) {
-            return Some(Cow::Borrowed(text));
-        }
-        match self.constant(offset)?.argument {
-            Argument::RawUnicode(line) => text::decode_raw_unicode(line).ok(),
-            Argument::String8(data) => data.is_ascii().then_some(Cow::Borrowed(data)),
-            Argument::Quoted { text, .. } => {
-                let (data, _) = text::unescape(text).ok()?;
-                data.is_ascii().then_some(data)
-            }
-            _ => None,
-        }
-    }
-
-    /// The bytes of a constant `bytes` or 8-bit string, or of an encoded ASCII `str`.
-    pub(crate) fn bytes_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
-        if let Value::Encoded(offset) = value {
-            return self.text_of(Value::Str(offset)).filter(|text| text.is_ascii());
-        }
-        let (Value::Bytes(offset) | Value::Str8(offset)) = value else { return None };
-        match self.constant(offset)?.argument {
-            Argument::Bytes(data) | Argument::String8(data) => Some(Cow::Borrowed(data)),
-            Argument::Quoted { text, .. } => text::unescape(text).ok().map(|(data, _)| data),
-            _ => None,
-        }
-    }
-
     /// The marks, as lengths of the stack.
     pub(crate) fn marks(&self) -> &[usize] {
         &self.marks
@@ -230,6 +185,8 @@ impl<'p, 'a> Machine<'p, 'a> {
 
     /// Bytes of memory that the machine's state takes, for the budget.
     pub(crate) fn size(&self) -> usize {
-        (self.stack.len() + self.memo.len() * 2) * size_of::<Value>() + self.heap.size()
+        (self.stack.len() + self.memo.len() * 2) * size_of::<Value>()
+            + self.judge.heap.size()
+            + self.judge.globals.size()
     }
 }

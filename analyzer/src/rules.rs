@@ -21,10 +21,12 @@ rules! {
     "append" "APPEND or APPENDS calls a method of an object that the policy does not let be extended.";
     "add" "ADDITEMS calls a method of an object that the policy does not let be added to.";
     "arguments" "An allowed global is called with arguments outside its contract.";
+    "budget" "The analysis, or unpacking, would take more than it may.";
     "buffer" "READONLY_BUFFER takes a view of something that is not an out-of-band buffer.";
     "call-of-value" "Something is called that is not a global by name, such as the result of a call.";
     "computed-global" "A global is asked for whose name is not a constant.";
     "damaged-container" "Part of a container can't be read, or readers differ in how they read it.";
+    "denied-call" "A global of the deny list is called.";
     "denied-global" "A global of the deny list is asked for.";
     "extension" "The extension registry is asked, whose contents no pickle shows.";
     "frame" "A frame does not hold whole opcodes: C and Python read on at different bytes.";

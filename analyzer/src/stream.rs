@@ -1,7 +1,10 @@
 //! Runs the machine over a stream of pickles, as repeated `pickle.load` would.
 
+use std::collections::HashSet;
+
 use assay_pickle::{Argument, Opcode, Reader};
 
+use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::machine::{Behind, Fault, Flow, Machine};
 use crate::policy::Policy;
@@ -10,11 +13,8 @@ use crate::verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verd
 /// Pickles of a stream that are reported each on its own; later ones are folded into the last.
 const MAX_PICKLES: usize = 4096;
 
-/// Bytes that the machine's state may take. A pickle of data needs about as much as its file.
-const BUDGET: usize = 256 << 20;
-
-/// Opcodes between two looks at the budget.
-const BUDGET_INTERVAL: usize = 1 << 14;
+/// Opcodes between two looks at the memory in use.
+const MEMORY_INTERVAL: usize = 1 << 14;
 
 /// Judges every pickle in `bytes`.
 ///
@@ -22,23 +22,34 @@ const BUDGET_INTERVAL: usize = 1 << 14;
 /// repeated `pickle.load` go on. Time is linear in the input, memory bounded by the values that
 /// are alive.
 pub fn analyze(bytes: &[u8], policy: &Policy) -> Analysis {
-    analyze_as(bytes, policy, Loader::Pickle)
+    analyze_with(bytes, policy, &Limits::default())
+}
+
+/// Judges every pickle in `bytes` within these budgets.
+pub fn analyze_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> Analysis {
+    analyze_as(bytes, policy, Loader::Pickle, limits)
 }
 
 /// Judges every pickle in `bytes` as that loader would load them.
-pub(crate) fn analyze_as(bytes: &[u8], policy: &Policy, loader: Loader) -> Analysis {
-    let mut machine = Machine::with_loader(policy, bytes, loader);
+pub(crate) fn analyze_as(
+    bytes: &[u8],
+    policy: &Policy,
+    loader: Loader,
+    limits: &Limits,
+) -> Analysis {
+    let mut machine = Machine::new(policy, bytes, loader, limits);
     let mut analysis = Analysis::default();
+    let mut rest: Option<Rest> = None;
     let mut offset = 0;
     loop {
-        let pickle = run(&mut machine, bytes, offset);
+        let pickle = run(&mut machine, bytes, offset, limits.memory);
         offset = pickle.offset + pickle.length;
         let over = pickle.malformed.is_some() || offset >= bytes.len();
         analysis.verdict = analysis.verdict.max(pickle.verdict);
-        let full = analysis.pickles.len() >= MAX_PICKLES;
-        match analysis.pickles.last_mut().filter(|_| full) {
-            Some(last) => fold(last, pickle),
-            None => analysis.pickles.push(pickle),
+        if analysis.pickles.len() < MAX_PICKLES {
+            analysis.pickles.push(pickle);
+        } else if let Some(last) = analysis.pickles.last_mut() {
+            rest.get_or_insert_with(|| Rest::after(last)).fold(last, pickle);
         }
         if over {
             return analysis;
@@ -47,19 +58,31 @@ pub(crate) fn analyze_as(bytes: &[u8], policy: &Policy, loader: Loader) -> Analy
     }
 }
 
-fn fold(last: &mut PickleAnalysis, next: PickleAnalysis) {
-    last.length += next.length;
-    last.verdict = last.verdict.max(next.verdict);
-    last.malformed = next.malformed;
-    for (names, more) in [(&mut last.globals, next.globals), (&mut last.calls, next.calls)] {
-        for name in more {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+/// The names that are known of the pickles folded into one.
+struct Rest {
+    globals: HashSet<String>,
+    calls: HashSet<String>,
+}
+
+impl Rest {
+    fn after(last: &PickleAnalysis) -> Self {
+        Self {
+            globals: last.globals.iter().cloned().collect(),
+            calls: last.calls.iter().cloned().collect(),
         }
     }
-    if last.reasons.len() < MAX_PICKLES {
-        last.reasons.extend(next.reasons);
+
+    fn fold(&mut self, last: &mut PickleAnalysis, next: PickleAnalysis) {
+        last.length += next.length;
+        last.verdict = last.verdict.max(next.verdict);
+        last.malformed = next.malformed;
+        let new = |known: &mut HashSet<String>, name: &String| known.insert(name.clone());
+        let globals = next.globals.into_iter().filter(|name| new(&mut self.globals, name));
+        last.globals.extend(globals);
+        last.calls.extend(next.calls.into_iter().filter(|name| new(&mut self.calls, name)));
+        if last.reasons.len() < MAX_PICKLES {
+            last.reasons.extend(next.reasons);
+        }
     }
 }
 
@@ -69,6 +92,7 @@ fn drive(
     bytes: &[u8],
     offset: usize,
     seen: &mut u8,
+    memory: u64,
 ) -> (usize, Option<(usize, Fault)>) {
     let mut reader = Reader::at(bytes, offset);
     let mut declared = false;
@@ -88,19 +112,24 @@ fn drive(
             _ if !declared => *seen = (*seen).max(instruction.opcode.info().protocol),
             _ => {}
         }
+        if !machine.judge.step() {
+            let message = "gave up: the analysis takes more steps than it may";
+            return (bytes.len() - offset, Some((instruction.offset, Fault::budget(message))));
+        }
         match machine.step(&instruction) {
             Ok(Flow::Continue) => {}
             Ok(Flow::Stop) => return (instruction.end() - offset, None),
-            Ok(Flow::Skip(behind)) => match skip(machine, bytes, instruction.end(), behind) {
+            Ok(Flow::Skip(behind)) => match skip(machine, bytes, instruction.end(), behind, memory)
+            {
                 Ok(next) => reader = Reader::at(bytes, next),
                 Err(fault) => return (bytes.len() - offset, Some((instruction.end(), fault))),
             },
             Err(fault) => return (bytes.len() - offset, Some((instruction.offset, fault))),
         }
         count += 1;
-        if count.is_multiple_of(BUDGET_INTERVAL) && machine.size() > BUDGET {
-            let message = format!("gave up: the analysis needs more than {} MiB", BUDGET >> 20);
-            return (bytes.len() - offset, Some((instruction.offset, message.into())));
+        if count.is_multiple_of(MEMORY_INTERVAL) && machine.size() as u64 > memory {
+            let message = format!("gave up: the analysis needs more than {memory} bytes");
+            return (bytes.len() - offset, Some((instruction.offset, Fault::budget(message))));
         }
     }
 }
@@ -111,6 +140,7 @@ fn skip(
     bytes: &[u8],
     start: usize,
     behind: Behind,
+    memory: u64,
 ) -> Result<usize, Fault> {
     let within = |start: usize, length: u64| {
         let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
@@ -125,7 +155,7 @@ fn skip(
         }
         Behind::Pickle => {
             let outer = machine.begin_inner();
-            let (length, fault) = drive(machine, bytes, start, &mut 0);
+            let (length, fault) = drive(machine, bytes, start, &mut 0, memory);
             machine.end_inner(outer);
             if let Some((_, fault)) = fault {
                 return Err(fault);
@@ -137,16 +167,17 @@ fn skip(
     Ok(next)
 }
 
-fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize) -> PickleAnalysis {
+fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) -> PickleAnalysis {
     let mut protocol = 0;
-    let (length, fault) = drive(machine, bytes, offset, &mut protocol);
-    let findings = machine.judge.take();
+    let (length, fault) = drive(machine, bytes, offset, &mut protocol, memory);
+    let findings = machine.judge.record.take();
     let mut verdict = findings.verdict;
     let mut reasons = findings.reasons;
-    let malformed = fault.map(|(offset, Fault { message })| {
+    let mut malformed = None;
+    if let Some((offset, Fault { rule, message })) = fault {
         let opcode = bytes.get(offset).and_then(|byte| Opcode::from_byte(*byte));
         reasons.push(Reason {
-            rule: "malformed",
+            rule,
             severity: Severity::Warning,
             offset,
             opcode: opcode.map_or("", Opcode::name),
@@ -154,8 +185,8 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize) -> PickleAnal
             message: message.clone(),
         });
         verdict = verdict.max(Verdict::Unproven);
-        Malformed { offset, message }
-    });
+        malformed = (rule == "malformed").then_some(Malformed { offset, message });
+    }
     PickleAnalysis {
         offset,
         length,

@@ -1,6 +1,6 @@
 //! What the analyser says of pickles written by hand, one behaviour of the machine each.
 
-use assay_analyzer::{Policy, Verdict, analyze};
+use assay_analyzer::{Limits, Policy, Severity, Verdict, analyze, analyze_with};
 
 fn stdlib() -> Policy {
     Policy::load(&["stdlib"]).expect("the profile is built in")
@@ -153,10 +153,92 @@ fn only_c_reads_streams_on() {
 
 #[test]
 fn reasons_show_the_call() {
-    let analysis = analyze(b"cos\nsystem\n(S'id'\ntR.", &stdlib());
-    let messages: Vec<_> = analysis.reasons().map(|reason| reason.message.as_str()).collect();
-    assert_eq!(
-        messages,
-        ["asks for `os.system`, which starts or ends processes", "calls `os.system('id')`"]
-    );
+    for (pickle, opcode) in [
+        (&b"cos\nsystem\n(S'id'\ntR."[..], "REDUCE"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.", "REDUCE"),
+        (b"(S'id'\nios\nsystem\n.", "INST"),
+        (b"(cos\nsystem\nS'id'\no.", "OBJ"),
+    ] {
+        let analysis = analyze(pickle, &stdlib());
+        let reasons: Vec<_> = analysis.reasons().collect();
+        let [asks, runs] = reasons[..] else { panic!("{reasons:?}") };
+        assert_eq!(asks.message, "asks for `os.system`, which starts or ends processes");
+        assert_eq!(runs.message, "runs `os.system('id')`, which starts or ends processes");
+        assert_eq!((runs.opcode, runs.global.as_deref()), (opcode, Some("os.system")));
+        assert_eq!(
+            pickle[runs.offset],
+            b"Rio"[["REDUCE", "INST", "OBJ"].iter().position(|name| *name == opcode).unwrap()]
+        );
+        assert_eq!([asks.severity, runs.severity], [Severity::Error; 2]);
+    }
+    // `__new__` of a function raises: nothing is run.
+    for pickle in [&b"cos\nsystem\n(S'id'\nt\x81."[..], b"cos\nsystem\n(S'id'\nt}\x92."] {
+        let analysis = analyze(pickle, &stdlib());
+        let last = analysis.reasons().last().unwrap();
+        assert_eq!(last.message, "makes an instance of `os.system` with ('id')");
+    }
+}
+
+#[test]
+fn a_call_behind_what_may_raise_is_no_proof_either() {
+    let analysis = analyze(b"cmymodule\nthing\n0cos\nsystem\n(S'true'\ntR.", &stdlib());
+    let runs = analysis.reasons().last().unwrap();
+    assert_eq!((runs.rule, runs.severity), ("denied-call", Severity::Warning));
+}
+
+fn judged_within(pickle: &[u8], limits: Limits) -> (Verdict, Vec<&'static str>) {
+    let analysis = analyze_with(pickle, &stdlib(), &limits);
+    (analysis.verdict, analysis.reasons().map(|reason| reason.rule).collect())
+}
+
+#[test]
+fn running_out_of_a_budget_is_unproven_and_says_so() {
+    let unlimited = Limits::default;
+    let data = [&b"("[..], &[b'N'; 100_000], b"t."].concat();
+    assert_eq!(judged_within(&data, unlimited()), (Verdict::Safe, vec![]));
+    let steps = Limits { steps: Some(1000), ..unlimited() };
+    assert_eq!(judged_within(&data, steps), (Verdict::Unproven, vec!["budget"]));
+    let memory = Limits { memory: 1000, ..unlimited() };
+    assert_eq!(judged_within(&data, memory), (Verdict::Unproven, vec!["budget"]));
+    let nested = [&b"}"[..], b")", &[0x85; 20], b"Ns."].concat();
+    assert_eq!(judged_within(&nested, unlimited()).0, Verdict::Safe);
+    let shallow = Limits { nesting: 10, ..unlimited() };
+    assert_eq!(judged_within(&nested, shallow), (Verdict::Unproven, vec!["nesting"]));
+    // What was found before still counts.
+    let attack = [&b"cos\nsystem\n(S'true'\ntR0"[..], &data].concat();
+    let steps = Limits { steps: Some(1000), ..unlimited() };
+    assert_eq!(judged_within(&attack, steps).0, Verdict::Dangerous);
+}
+
+/// Nothing may be raised above what CPython survives.
+#[test]
+fn nesting_is_never_trusted_beyond_the_interpreter() {
+    let nested = [&b"}"[..], b")", &[0x85; 300_000], b"Ns."].concat();
+    let deep = Limits { nesting: u32::MAX, ..Limits::default() };
+    assert_eq!(judged_within(&nested, deep).0, Verdict::Unproven);
+}
+
+/// A constant that the memo brings back again and again costs its length each time.
+#[test]
+fn looking_at_the_same_again_and_again_is_given_up() {
+    let text = "a".repeat(1 << 20);
+    let mut pickle = format!("S'{text}'\np0\n0}}(").into_bytes();
+    for _ in 0..100_000 {
+        pickle.extend(b"h\x00N");
+    }
+    pickle.extend(b"u.");
+    assert_eq!(judged_within(&pickle, Limits::default()), (Verdict::Unproven, vec!["budget"]));
+    // The memory that a memo index asks for, in pickles of seven bytes.
+    let gaps = b"Nr\xff\xff\x0f\x00.".repeat(1000);
+    assert!(judged_within(&gaps, Limits::default()).1.contains(&"budget"));
+}
+
+#[test]
+fn a_name_is_listed_once_however_it_is_spelled() {
+    let pickle = b"c__builtin__\nset\n0\x80\x04\x8c\x08builtins\x8c\x03set\x930cbuiltins\nset\n.";
+    let analysis = analyze(pickle, &stdlib());
+    assert_eq!(analysis.pickles[0].globals, ["builtins.set"]);
+    let again = [&pickle[..], pickle].concat();
+    let analysis = analyze(&again, &stdlib());
+    assert_eq!(analysis.pickles[1].globals, ["builtins.set"]);
 }

@@ -1,12 +1,13 @@
 //! Notes uses that the policy does not allow, in the words of policies.
 
-use crate::machine::{Machine, Traits, Value};
+use super::Judge;
+use crate::domain::{Traits, Value};
 use crate::policy::How;
 
 /// How deeply tuples are spelled out.
 const SPELLED: u32 = 2;
 
-impl Machine<'_, '_> {
+impl Judge<'_, '_> {
     /// Notes a use of a global or of an instance of it.
     pub(super) fn note(&self, target: Value, how: impl FnOnce(&Self) -> How) {
         if !self.policy.is_watched() {

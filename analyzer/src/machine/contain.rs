@@ -3,12 +3,9 @@
 //! Objects nested without bound exhaust the C stack of the interpreter that hashes or frees
 //! them, and tuples shared without bound make it hash for ever.
 
-use super::{Alive, Fault, Machine, Value};
+use super::{Fault, Machine};
+use crate::domain::{Alive, Value};
 use crate::fact::Fact;
-
-/// Nesting beyond which hashing or freeing a value may exhaust CPython's C stack: a tuple nested
-/// 300,000 deep as a dict key segfaults; CPython's own recursion limit is 1,000.
-const MAX_DEPTH: u32 = 500;
 
 /// Values that hashing one tuple may look at: a tuple that holds another twice, and so on, makes
 /// a pickle of a hundred bytes hash for ever.
@@ -22,9 +19,9 @@ impl Machine<'_, '_> {
     pub(super) fn keep(&mut self, items: &[Value]) {
         for item in items {
             if let Value::Global(id) = item
-                && !self.globals.get(*id).kept
+                && !self.judge.globals.get(*id).kept
             {
-                self.fact(Fact::Keep(*id));
+                self.judge.fact(Fact::Keep(*id));
             }
         }
     }
@@ -33,37 +30,29 @@ impl Machine<'_, '_> {
         self.keep(items);
         if let Value::List(list) = target {
             for item in items {
-                self.heap.add_element(list, *item);
+                self.judge.heap.add_element(list, *item);
             }
             return;
         }
         // Of nothing C makes nothing, while Python still calls `extend`.
         let atoms = items.iter().all(|item| item.is_atom());
-        self.fact(Fact::Append { target, atoms });
+        self.judge.fact(Fact::Append { target, atoms });
         self.hold(target, items);
     }
 
     /// Notes that an instance now holds these.
     fn hold(&mut self, target: Value, items: &[Value]) {
         let Value::Instance(instance) = target else { return };
-        let depth = self.heap.deepest(items);
-        self.heap.deepen(instance, depth);
-        self.check_depth(depth);
+        let depth = self.judge.heap.deepest(items);
+        self.judge.heap.deepen(instance, depth);
+        self.judge.check_depth(depth);
         if items.iter().any(|item| matches!(item, Value::Instance(_))) {
             self.nested += 1;
             if self.nested == MAX_NESTED {
                 let message =
                     "instances within instances: freeing a long chain may crash the interpreter";
-                self.judge.doubt("nesting", message, Alive::NONE);
+                self.judge.record.doubt("nesting", message, Alive::NONE);
             }
-        }
-    }
-
-    /// Doubts values so deep that using or freeing them may exhaust the C stack.
-    pub(crate) fn check_depth(&mut self, depth: u32) {
-        if depth > MAX_DEPTH {
-            let message = "values nested this deep may crash the interpreter";
-            self.judge.doubt("nesting", message, Alive::NONE);
         }
     }
 
@@ -74,16 +63,16 @@ impl Machine<'_, '_> {
         self.keep(items);
         if let Value::Dict(dict) = target {
             for pair in items.chunks_exact(2) {
-                let text = self.text_of(pair[0]);
-                self.heap.add_key(dict, pair[0], text.as_deref());
+                let text = self.judge.text_of(pair[0]);
+                self.judge.heap.add_key(dict, pair[0], text.as_deref());
                 self.keep_entry(dict, text.as_deref(), pair[1]);
-                self.heap.add_value(dict, pair[1]);
+                self.judge.heap.add_value(dict, pair[1]);
                 if !self.is_field(pair[1]) {
-                    self.heap.add_no_field(dict);
+                    self.judge.heap.add_no_field(dict);
                 }
             }
         } else {
-            self.fact(Fact::SetItem(target));
+            self.judge.fact(Fact::SetItem(target));
             self.hold(target, items);
         }
         for key in items.iter().step_by(2) {
@@ -95,10 +84,9 @@ impl Machine<'_, '_> {
     /// Whether the value is a tuple of a plain instance, an offset and perhaps a title.
     fn is_field(&self, value: Value) -> bool {
         let Value::Tuple(id) = value else { return false };
-        match self.heap.tuple(id) {
-            [of, Value::Int(0..), rest @ ..] => {
-                self.is_plain(*of) && rest.iter().all(|title| title.is_atom())
-            }
+        match self.judge.heap.tuple(id) {
+            [of, Value::Int(0..)] => self.judge.is_plain(*of),
+            [of, Value::Int(0..), title] => self.judge.is_plain(*of) && title.is_atom(),
             _ => false,
         }
     }
@@ -123,25 +111,26 @@ impl Machine<'_, '_> {
             | Value::Encoded(_)
             | Value::FrozenSet
             | Value::Global(_) => {}
-            Value::Tuple(id) if self.heap.mark_hashed(id) => {}
+            Value::Tuple(id) if self.judge.heap.mark_hashed(id) => {}
             Value::Tuple(id)
-                if self.heap.depth(value) > MAX_DEPTH || self.heap.weight(id) > MAX_HASH_WEIGHT =>
+                if !self.judge.is_shallow(self.judge.heap.depth(value))
+                    || self.judge.heap.weight(id) > MAX_HASH_WEIGHT =>
             {
                 let message = "hashing tuples nested so may crash or hang the interpreter";
-                self.judge.doubt("nesting", message, Alive::NONE);
+                self.judge.record.doubt("nesting", message, Alive::NONE);
             }
             Value::Tuple(id) => {
                 // Members may be unhashable: then every engine raises.
-                self.judge.may_stop(Alive::NONE);
-                for member in self.heap.tuple(id).to_vec() {
+                self.judge.record.may_stop(Alive::NONE);
+                for member in self.judge.heap.tuple(id).to_vec() {
                     self.hash(member);
                 }
             }
             Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray => {
-                self.judge.may_stop(Alive::NONE);
+                self.judge.record.may_stop(Alive::NONE);
             }
             Value::Unknown | Value::Allowed | Value::Buffer | Value::Instance(_) => {
-                self.fact(Fact::Hash(value));
+                self.judge.fact(Fact::Hash(value));
             }
         }
     }

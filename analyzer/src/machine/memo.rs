@@ -1,6 +1,6 @@
 //! The memo: what PUT and MEMOIZE store and GET fetches.
 
-use super::value::Value;
+use crate::domain::Value;
 
 /// Entries that may lie beyond the number of entries in use: `_pickle.c` allocates up to twice
 /// the index, so a pickle of few bytes could ask for gigabytes. Picklers count up from 0 or 1.
@@ -37,6 +37,11 @@ impl Memo {
         }
         self.used += usize::from(self.entries[index].replace(value).is_none());
         true
+    }
+
+    /// How many entries must be made to store at the index.
+    pub(crate) fn gap(&self, index: u64) -> u64 {
+        index.saturating_sub(self.entries.len() as u64).min(SLACK)
     }
 
     /// Notes that something was stored nobody knows where: from now on any entry may be it.

@@ -2,13 +2,14 @@
 
 use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
 
-use super::{Alive, Behind, Fault, Flow, Machine, Value};
+use super::{Behind, Fault, Flow, Machine};
+use crate::domain::{Alive, Value};
 use crate::fact::Fact;
 
 impl Machine<'_, '_> {
     /// Runs one opcode.
     pub(crate) fn step(&mut self, instruction: &Instruction<'_>) -> Result<Flow, Fault> {
-        self.judge.at(instruction.offset, instruction.opcode);
+        self.judge.record.at(instruction.offset, instruction.opcode);
         self.check_frame(instruction);
         if let Some(ambiguity) = instruction.ambiguity {
             self.doubt_argument(ambiguity);
@@ -21,13 +22,7 @@ impl Machine<'_, '_> {
             Opcode::Stop => {
                 let result = self.pop()?;
                 self.keep(&[result]);
-                if self.frame_end.is_some_and(|end| end > instruction.end()) {
-                    self.judge.doubt(
-                        "frame",
-                        "STOP stands before the end of its frame: readers of a stream go on at different bytes",
-                        Alive::BOTH,
-                    );
-                }
+                self.check_stop(instruction);
                 return Ok(Flow::Stop);
             }
 
@@ -47,9 +42,9 @@ impl Machine<'_, '_> {
             | Opcode::BinUnicode8 => self.stack.push(Value::Str(here)),
             Opcode::String | Opcode::BinString | Opcode::ShortBinString => {
                 self.stack.push(Value::Str8(here));
-                if self.text_of(Value::Str8(here)).is_none() {
+                if self.judge.text_of(Value::Str8(here)).is_none() {
                     // The default encoding is ASCII, which raises; Latin-1 and bytes do not.
-                    self.judge.may_stop(Alive::NONE);
+                    self.judge.record.may_stop(Alive::NONE);
                 }
             }
             Opcode::ShortBinBytes | Opcode::BinBytes | Opcode::BinBytes8 => {
@@ -58,13 +53,13 @@ impl Machine<'_, '_> {
             Opcode::ByteArray8 => self.stack.push(Value::ByteArray),
             Opcode::NextBuffer => {
                 // Without buffers it raises; with them it is the caller's own object.
-                self.judge.may_stop(Alive::NONE);
+                self.judge.record.may_stop(Alive::NONE);
                 self.stack.push(Value::Buffer);
             }
             Opcode::ReadonlyBuffer => {
                 let value = self.top()?;
                 if value != Value::Buffer {
-                    self.fact(Fact::View(value));
+                    self.judge.fact(Fact::View(value));
                 }
             }
 
@@ -78,12 +73,12 @@ impl Machine<'_, '_> {
                 self.recycle(items);
             }
             Opcode::EmptyList => {
-                let list = self.heap.new_list();
+                let list = self.judge.heap.new_list();
                 self.stack.push(list);
             }
             Opcode::List => {
                 let items = self.pop_slice()?;
-                let list = self.heap.new_list();
+                let list = self.judge.heap.new_list();
                 self.append(list, &items);
                 self.recycle(items);
                 self.stack.push(list);
@@ -97,12 +92,12 @@ impl Machine<'_, '_> {
                 self.stack.push(Value::FrozenSet);
             }
             Opcode::EmptyDict => {
-                let dict = self.heap.new_dict();
+                let dict = self.judge.heap.new_dict();
                 self.stack.push(dict);
             }
             Opcode::Dict => {
                 let items = self.pop_slice()?;
-                let dict = self.heap.new_dict();
+                let dict = self.judge.heap.new_dict();
                 self.set_items(dict, &items)?;
                 self.recycle(items);
                 self.stack.push(dict);
@@ -135,7 +130,7 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 let target = self.top()?;
                 if target != Value::Set {
-                    self.fact(Fact::Add(target));
+                    self.judge.fact(Fact::Add(target));
                 }
                 self.keep(&items);
                 self.hash_all(&items);
@@ -158,16 +153,7 @@ impl Machine<'_, '_> {
 
             Opcode::Get | Opcode::BinGet | Opcode::LongBinGet => self.get(&instruction.argument)?,
             Opcode::Put | Opcode::BinPut | Opcode::LongBinPut => self.put(&instruction.argument)?,
-            Opcode::Memoize => {
-                let value = self.top()?;
-                if self.memo.is_lost() {
-                    self.judge.may_stop(Alive::NONE);
-                }
-                self.memo.memoize(value);
-                if let Some(kept) = &mut self.kept {
-                    kept.memoize(value);
-                }
-            }
+            Opcode::Memoize => self.memoize()?,
 
             Opcode::Global => {
                 let value = self.named(instruction);
@@ -184,12 +170,12 @@ impl Machine<'_, '_> {
                 _ => self.extension(0)?,
             },
             Opcode::PersId => {
-                let value = self.fact(Fact::Persistent(Value::Unknown));
+                let value = self.judge.fact(Fact::Persistent(Value::Unknown));
                 self.stack.push(value);
             }
             Opcode::BinPersId => {
                 let id = self.pop()?;
-                let value = self.fact(Fact::Persistent(id));
+                let value = self.judge.fact(Fact::Persistent(id));
                 self.stack.push(value);
             }
 
@@ -197,7 +183,7 @@ impl Machine<'_, '_> {
                 let (args, callee) = (self.pop()?, self.pop()?);
                 let args = self.elements(args);
                 let kept = if self.wrapped.is_some() { args.clone() } else { None };
-                let value = self.fact(Fact::Call { callee, args });
+                let value = self.judge.fact(Fact::Call { callee, args });
                 self.keep_size(value, kept.as_deref());
                 self.stack.push(value);
             }
@@ -217,21 +203,21 @@ impl Machine<'_, '_> {
             Opcode::NewObj => {
                 let (args, class) = (self.pop()?, self.pop()?);
                 let args = self.elements(args);
-                let value = self.fact(Fact::New { class, args, keywords: false });
+                let value = self.judge.fact(Fact::New { class, args, keywords: false });
                 self.stack.push(value);
             }
             Opcode::NewObjEx => {
                 let (keywords, args, class) = (self.pop()?, self.pop()?, self.pop()?);
                 let args = self.elements(args);
                 let empty = matches!(keywords, Value::Dict(_)) && self.is_fresh_dict();
-                let value = self.fact(Fact::New { class, args, keywords: !empty });
+                let value = self.judge.fact(Fact::New { class, args, keywords: !empty });
                 self.stack.push(value);
             }
             Opcode::Build => {
                 let state = self.pop()?;
                 self.keep(&[state]);
                 let target = self.top()?;
-                self.fact(Fact::Build { target, state });
+                self.judge.fact(Fact::Build { target, state });
                 match self.behind_build(instruction.end(), state)? {
                     Behind::Opcode => {}
                     behind => return Ok(Flow::Skip(behind)),
@@ -243,7 +229,7 @@ impl Machine<'_, '_> {
 
     /// Whether the opcode before this one is EMPTY_DICT: the dict on top is then empty.
     fn is_fresh_dict(&self) -> bool {
-        self.judge.previous() == Some(Opcode::EmptyDict)
+        self.judge.record.previous() == Some(Opcode::EmptyDict)
     }
 
     fn doubt_argument(&mut self, ambiguity: Ambiguity) {
@@ -253,41 +239,12 @@ impl Machine<'_, '_> {
             Ambiguity::Escape | Ambiguity::ControlCharacter => Alive::BOTH,
             Ambiguity::Digits | Ambiguity::Float => Alive::NONE,
         };
-        self.judge.doubt("ambiguous-argument", ambiguity.message(), alive);
-    }
-
-    /// Frames must hold whole opcodes: C loads past their ends, Python does not.
-    fn check_frame(&mut self, instruction: &Instruction<'_>) {
-        let Some(end) = self.frame_end else { return };
-        if instruction.offset >= end {
-            self.frame_end = None;
-        } else if instruction.end() > end {
-            self.frame_end = None;
-            self.judge.doubt(
-                "frame",
-                "an opcode straddles the end of its frame: C reads on, Python raises",
-                Alive::C,
-            );
-        }
-    }
-
-    fn begin_frame(&mut self, instruction: &Instruction<'_>) {
-        if self.frame_end.is_some_and(|end| instruction.end() < end) {
-            self.judge.doubt("frame", "a frame begins within another: Python raises", Alive::C);
-        }
-        let left = (self.input.len() - instruction.end()) as u64;
-        let Argument::UInt(length) = instruction.argument else { return };
-        if length > i64::MAX as u64 {
-            self.judge.doubt("frame", "the frame's length is beyond any input", Alive::NONE);
-        } else if length > left {
-            self.judge.doubt("frame", "the frame is longer than the input: C raises", Alive::PY);
-        }
-        self.frame_end = Some(instruction.end() + length.min(left) as usize);
+        self.judge.record.doubt("ambiguous-argument", ambiguity.message(), alive);
     }
 
     fn push_tuple(&mut self, items: &[Value]) {
         self.keep(items);
-        let tuple = self.heap.new_tuple(items);
+        let tuple = self.judge.heap.new_tuple(items);
         self.stack.push(tuple);
     }
 
@@ -297,7 +254,7 @@ impl Machine<'_, '_> {
         for at in start..self.stack.len() {
             self.keep(&[self.stack[at]]);
         }
-        let tuple = self.heap.new_tuple(&self.stack[start..]);
+        let tuple = self.judge.heap.new_tuple(&self.stack[start..]);
         self.stack.truncate(start);
         self.stack.push(tuple);
         Ok(())
@@ -306,79 +263,20 @@ impl Machine<'_, '_> {
     /// The elements, if the value is a tuple.
     fn elements(&self, value: Value) -> Option<Vec<Value>> {
         match value {
-            Value::Tuple(id) => Some(self.heap.tuple(id).to_vec()),
-            _ => None,
-        }
-    }
-
-    fn memo_index(&mut self, argument: &Argument<'_>) -> Result<Option<u64>, Fault> {
-        Ok(match argument {
-            Argument::UInt(index) => Some(*index),
-            Argument::Numeral(numeral) => match numeral.value {
-                Some(index) => {
-                    Some(u64::try_from(index).map_err(|_| Fault::from("a negative memo index"))?)
-                }
-                None => None,
-            },
-            _ => None,
-        })
-    }
-
-    fn get(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
-        let index = self.memo_index(argument)?.filter(|_| !self.memo.is_lost());
-        let Some(index) = index else {
-            let message = "which memo entry is fetched is not known";
-            self.judge.doubt("memo-index", message, Alive::NONE);
-            self.stack.push(Value::Unknown);
-            return Ok(());
-        };
-        let fresh = self.memo.get(index);
-        let kept = self.kept.as_ref().map_or(fresh, |kept| kept.get(index));
-        if fresh != kept {
-            self.judge.doubt(
-                "stream-memo",
-                "one Unpickler used again still holds the memo of the pickles before, and fetches another object here",
-                Alive::BOTH,
-            );
-        }
-        match (fresh, kept) {
-            (Some(value), Some(other)) if value == other => self.stack.push(value),
-            (None, None) => return Err(format!("memo entry {index} was never stored").into()),
-            (None, Some(_)) => {
-                self.judge.may_stop(Alive::NONE);
-                self.stack.push(Value::Unknown);
+            Value::Tuple(id) => {
+                let elements = self.judge.heap.tuple(id);
+                self.judge.spend(elements.len() as u64);
+                Some(elements.to_vec())
             }
-            (Some(value), _) => self.stack.push(value),
+            _ => None,
         }
-        Ok(())
-    }
-
-    fn put(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
-        let value = self.top()?;
-        let Some(index) = self.memo_index(argument)? else {
-            // Only Python stores that far, and MEMOIZE then counts one more.
-            self.memo.lose();
-            let message = "a memo index out of proportion, or not read alike by all";
-            self.judge.doubt("memo-index", message, Alive::PY);
-            return Ok(());
-        };
-        let fits = self.memo.put(index, value);
-        if let Some(kept) = &mut self.kept {
-            kept.put(index, value);
-        }
-        if !fits {
-            self.memo.lose();
-            let message = format!("memo index {index} is out of proportion: C allocates up to it");
-            self.judge.doubt("memo-index", message, Alive::PY);
-        }
-        Ok(())
     }
 
     /// The global of GLOBAL's or INST's two lines.
     fn named(&mut self, instruction: &Instruction<'_>) -> Value {
         let Argument::Name { module, name } = instruction.argument else { return Value::Unknown };
-        let id = self.globals.resolve(self.policy, module, name, self.protocol);
-        self.fact(Fact::Resolve(id))
+        let id = self.judge.globals.resolve(self.judge.policy, module, name, self.protocol);
+        self.judge.fact(Fact::Resolve(id))
     }
 
     fn stack_global(&mut self, module: Value, name: Value) -> Result<Value, Fault> {
@@ -388,33 +286,37 @@ impl Machine<'_, '_> {
         if !is_text(module) || !is_text(name) {
             return Err("STACK_GLOBAL needs two str".into());
         }
-        let (Some(module_text), Some(name_text)) = (self.text_of(module), self.text_of(name))
+        let (Some(module_text), Some(name_text)) =
+            (self.judge.text_of(module), self.judge.text_of(name))
         else {
-            return Ok(self.fact(Fact::ResolveComputed));
+            return Ok(self.judge.fact(Fact::ResolveComputed));
         };
-        let id = self.globals.resolve(self.policy, &module_text, &name_text, self.protocol);
+        self.judge.spend_on(&module_text);
+        self.judge.spend_on(&name_text);
+        let policy = self.judge.policy;
+        let id = self.judge.globals.resolve(policy, &module_text, &name_text, self.protocol);
         if matches!(module, Value::Str8(_)) || matches!(name, Value::Str8(_)) {
             let message = "the name is an 8-bit string: with encoding='bytes' it is refused";
-            self.judge.doubt("name-encoding", message, Alive::BOTH);
+            self.judge.record.doubt("name-encoding", message, Alive::BOTH);
         }
-        Ok(self.fact(Fact::Resolve(id)))
+        Ok(self.judge.fact(Fact::Resolve(id)))
     }
 
     fn extension(&mut self, code: i64) -> Result<(), Fault> {
         if code <= 0 {
             return Err("an extension code must be positive".into());
         }
-        let value = self.fact(Fact::Extension(code));
+        let value = self.judge.fact(Fact::Extension(code));
         self.stack.push(value);
         Ok(())
     }
 
     /// INST and OBJ: without arguments a class is made by `__new__`, else it is called.
     fn instantiate(&mut self, class: Value, args: Vec<Value>) {
-        let value = if args.is_empty() && !self.is_function(class) {
-            self.fact(Fact::New { class, args: Some(args), keywords: false })
+        let value = if args.is_empty() && !self.judge.is_function(class) {
+            self.judge.fact(Fact::New { class, args: Some(args), keywords: false })
         } else {
-            self.fact(Fact::Call { callee: class, args: Some(args) })
+            self.judge.fact(Fact::Call { callee: class, args: Some(args) })
         };
         self.stack.push(value);
     }

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::{Fault, Machine, Value};
+use super::{Fault, Machine};
+use crate::domain::Value;
 
 /// The wrapper, as policies know it.
 const WRAPPER: &str = "joblib.numpy_pickle:NumpyArrayWrapper";
@@ -17,6 +18,12 @@ const ARRAYS: [&str; 3] = ["numpy:ndarray", "numpy:matrix", "numpy:memmap"];
 
 /// Entries of a dict that are kept: a wrapper has six.
 const KEPT: usize = 16;
+
+/// Bytes of the longest name of a type that NumPy takes, such as `U4294967295`.
+const LONGEST: usize = 16;
+
+/// Bytes of the longest key that an array's wrapper has.
+const LONGEST_KEY: usize = 64;
 
 /// What following needs to know.
 #[derive(Debug, Default)]
@@ -39,15 +46,10 @@ pub(crate) enum Behind {
 }
 
 impl Machine<'_, '_> {
-    /// From now on follows what `joblib.load` reads.
-    pub(crate) fn follow_arrays(&mut self) {
-        self.wrapped = Some(Wrapped::default());
-    }
-
     pub(super) fn keep_entry(&mut self, dict: u32, key: Option<&[u8]>, value: Value) {
         let (Some(wrapped), Some(key)) = (&mut self.wrapped, key) else { return };
         let entries = wrapped.entries.entry(dict).or_default();
-        if entries.len() < KEPT {
+        if entries.len() < KEPT && key.len() <= LONGEST_KEY {
             entries.push((key.to_vec(), value));
         }
     }
@@ -58,7 +60,9 @@ impl Machine<'_, '_> {
         else {
             return;
         };
-        let Some(name) = self.text_of(*name) else { return };
+        let Some(name) = self.judge.text_of(*name).filter(|name| name.len() <= LONGEST) else {
+            return;
+        };
         let digits = name.iter().position(u8::is_ascii_digit).unwrap_or(name.len());
         let (kind, digits) = name.split_at(digits);
         let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
@@ -72,7 +76,7 @@ impl Machine<'_, '_> {
     pub(super) fn keep_state(&mut self, target: Value, state: Value) {
         let (Value::Instance(id), Value::Tuple(state)) = (target, state) else { return };
         if let (Some(Value::Int(size @ 0..)), Some(wrapped)) =
-            (self.heap.tuple(state).get(5), &mut self.wrapped)
+            (self.judge.heap.tuple(state).get(5), &mut self.wrapped)
         {
             wrapped.sizes.insert(id, *size as u64);
         }
@@ -103,16 +107,16 @@ impl Machine<'_, '_> {
             found.next().map(|(_, value)| *value).filter(|_| found.next().is_none())
         };
         let class = match entry(b"subclass")? {
-            Value::Global(id) => self.globals.get(id).key.as_str(),
+            Value::Global(id) => self.judge.globals.get(id).key.as_str(),
             _ => return None,
         };
-        let order = self.text_of(entry(b"order")?)?;
+        let order = self.judge.text_of(entry(b"order")?)?;
         if !ARRAYS.contains(&class) || !matches!(&*order, b"C" | b"F") {
             return None;
         }
         let Value::Tuple(shape) = entry(b"shape")? else { return None };
         let mut count = 1_u64;
-        for length in self.heap.tuple(shape) {
+        for length in self.judge.heap.tuple(shape) {
             let Value::Int(length @ 0..) = length else { return None };
             count = count.checked_mul(*length as u64)?;
         }
@@ -135,8 +139,8 @@ impl Machine<'_, '_> {
 
     /// The array is read: it stands in the wrapper's place.
     pub(crate) fn replace_wrapper(&mut self, of_objects: bool) {
-        let array = match self.globals.of_policy(self.policy, ARRAYS[0]) {
-            Some(class) if !of_objects => self.heap.new_instance(class, 1),
+        let array = match self.judge.globals.of_policy(self.judge.policy, ARRAYS[0]) {
+            Some(class) if !of_objects => self.judge.heap.new_instance(class, 1),
             _ => Value::Allowed,
         };
         if let Some(top) = self.stack.last_mut() {
@@ -147,7 +151,7 @@ impl Machine<'_, '_> {
     /// The class of an instance, as policies know it.
     fn class_key(&self, value: Value) -> Option<&str> {
         match value {
-            Value::Instance(id) => Some(&self.globals.get(self.heap.class(id)).key),
+            Value::Instance(id) => Some(&self.judge.globals.get(self.judge.heap.class(id)).key),
             _ => None,
         }
     }

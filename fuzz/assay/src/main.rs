@@ -7,6 +7,7 @@ mod escape;
 mod exit;
 mod globals;
 mod input;
+mod limits;
 mod options;
 mod output;
 mod parallel;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use assay_analyzer::{FileAnalysis, FileItem, Policy, Severity, Verdict, analyze_file, sarif};
+use assay_analyzer::{FileAnalysis, FileItem, Policy, Severity, Verdict, analyze_file_with, sarif};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::escape::escape;
 use crate::exit::{Exit, Tally};
 use crate::globals::Globals;
 use crate::input::{self, InputError, Source};
+use crate::limits::LimitArgs;
 use crate::options::{JobsArgs, PolicyArgs};
 use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
 use crate::parallel;
@@ -38,6 +39,8 @@ pub struct Args {
     format: ScanFormat,
     #[command(flatten)]
     jobs: JobsArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// How results are printed.
@@ -63,6 +66,7 @@ struct Line<'a> {
 
 pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     let policy = args.policy.load()?;
+    let limits = args.limits.limits();
     let (sources, errors) = input::expand(&args.paths);
     let mut tally = Tally::default();
     for error in errors {
@@ -73,7 +77,7 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     let mut counts = Counts::default();
     let mut logged = Vec::new();
     let judge = |source: &Source| -> Result<FileAnalysis, InputError> {
-        Ok(analyze_file(&source.read()?, &policy))
+        Ok(analyze_file_with(&source.read()?, &policy, &limits))
     };
     parallel::ordered(
         args.jobs.count(),

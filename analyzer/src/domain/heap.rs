@@ -3,7 +3,7 @@
 //! Entries are small and few: a value holds an index into one of these tables. They are shared
 //! by every alias of an object, so that what is added through one is known through all.
 
-use super::value::{GlobalId, Value};
+use super::{GlobalId, Value};
 
 /// What is known of the contents of a list or dict: bits that adding may take away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use assay_pickle::Opcode;
 
-use crate::machine::{Alive, GlobalId};
+use crate::domain::{Alive, GlobalId};
 use crate::verdict::{Reason, Severity, Verdict};
 
 /// Reasons kept a pickle: enough to see what is wrong, few enough to read.
@@ -10,7 +10,7 @@ const MAX_REASONS: usize = 50;
 
 /// The record of one pickle.
 #[derive(Debug)]
-pub(crate) struct Judge {
+pub(crate) struct Record {
     offset: usize,
     opcode: Option<Opcode>,
     previous: Option<Opcode>,
@@ -19,11 +19,13 @@ pub(crate) struct Judge {
     reasons: Vec<Reason>,
     globals: Vec<String>,
     calls: Vec<String>,
-    seen: Vec<(GlobalId, bool)>,
+    /// In which pickle of the stream each global was last resolved, called and proved denied.
+    seen: Vec<[u32; 3]>,
+    pickle: u32,
     facts: Option<Vec<String>>,
 }
 
-impl Default for Judge {
+impl Default for Record {
     fn default() -> Self {
         Self {
             offset: 0,
@@ -35,6 +37,7 @@ impl Default for Judge {
             globals: Vec::new(),
             calls: Vec::new(),
             seen: Vec::new(),
+            pickle: 1,
             facts: None,
         }
     }
@@ -48,7 +51,7 @@ pub(crate) struct Findings {
     pub calls: Vec<String>,
 }
 
-impl Judge {
+impl Record {
     /// Notes where the machine is.
     pub(crate) fn at(&mut self, offset: usize, opcode: Opcode) {
         self.previous = self.opcode;
@@ -91,7 +94,7 @@ impl Judge {
         };
         let graver = verdict > self.verdict;
         self.verdict = self.verdict.max(verdict);
-        if self.reasons.len() >= MAX_REASONS && !graver {
+        if self.is_full() && !graver {
             return;
         }
         let opcode = self.opcode.map_or("", Opcode::name);
@@ -99,26 +102,39 @@ impl Judge {
         self.reasons.push(reason);
     }
 
+    /// Whether further reasons are only counted, not kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.reasons.len() >= MAX_REASONS
+    }
+
     pub(crate) fn resolved(&mut self, id: GlobalId, name: &str) {
-        Self::note(&mut self.seen, (id, false), &mut self.globals, name);
+        if !self.note(id, 0) {
+            self.globals.push(name.to_owned());
+        }
     }
 
     pub(crate) fn called(&mut self, id: GlobalId, name: &str) {
-        Self::note(&mut self.seen, (id, true), &mut self.calls, name);
+        if !self.note(id, 1) {
+            self.calls.push(name.to_owned());
+        }
     }
 
-    fn note(
-        seen: &mut Vec<(GlobalId, bool)>,
-        key: (GlobalId, bool),
-        names: &mut Vec<String>,
-        name: &str,
-    ) {
-        if let Err(place) = seen.binary_search(&key) {
-            seen.insert(place, key);
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
+    /// Notes that asking for the global is proof of danger.
+    pub(crate) fn proved(&mut self, id: GlobalId) {
+        self.note(id, 2);
+    }
+
+    pub(crate) fn is_proved(&self, id: GlobalId) -> bool {
+        self.seen.get(id.0 as usize).is_some_and(|seen| seen[2] == self.pickle)
+    }
+
+    /// Notes something of a global; whether that was noted in this pickle before.
+    fn note(&mut self, id: GlobalId, what: usize) -> bool {
+        let index = id.0 as usize;
+        if index >= self.seen.len() {
+            self.seen.resize(index + 1, [0; 3]);
         }
+        std::mem::replace(&mut self.seen[index][what], self.pickle) == self.pickle
     }
 
     /// Keeps facts from now on, for annotation.
@@ -147,7 +163,7 @@ impl Judge {
 
     /// Takes what was found out, and goes on with an empty record; who is alive stays.
     pub(crate) fn take(&mut self) -> Findings {
-        self.seen.clear();
+        self.pickle = self.pickle.wrapping_add(1).max(1);
         Findings {
             verdict: std::mem::take(&mut self.verdict),
             reasons: std::mem::take(&mut self.reasons),

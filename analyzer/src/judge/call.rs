@@ -1,0 +1,186 @@
+//! Judges calls: of globals, of instances, and of classes by `__new__`.
+
+use super::Judge;
+use crate::domain::{Alive, GlobalId, Value};
+use crate::policy::{Contract, Form, How, Kind, Pattern, Returns};
+use crate::verdict::Severity;
+
+impl<'p> Judge<'p, '_> {
+    pub(super) fn judge_call(&mut self, callee: Value, args: Option<Vec<Value>>) -> Value {
+        if self.is_blind(callee) {
+            return Value::Allowed;
+        }
+        if let (Value::Instance(_), Some(args)) = (callee, &args)
+            && let Some(value) = self.apply(callee, args)
+        {
+            return value;
+        }
+        let Value::Global(id) = callee else {
+            let message = format!("calls {}", self.describe(callee));
+            self.warn("call-of-value", None, &message);
+            return Value::Unknown;
+        };
+        let global = self.globals.get(id);
+        self.record.called(global.first, &global.name);
+        let Some(args) = args else {
+            let name = global.name.clone();
+            let message =
+                format!("calls `{name}` with arguments that are no tuple: C raises, Python calls");
+            self.warn("arguments", Some(name), &message);
+            return Value::Unknown;
+        };
+        let Some(contract) = self.contract_of(callee) else {
+            self.note(callee, |judge| How::Called(judge.signature_of(&args)));
+            return self.unknown_call(id, &args);
+        };
+        let Some(form) = contract.call.iter().find(|form| self.takes(&form.args, &args)) else {
+            self.note(callee, |judge| How::Called(judge.signature_of(&args)));
+            return self.refuse_call(id, &args, &contract.call);
+        };
+        if !contract.total {
+            self.record.may_stop(Alive::NONE);
+        }
+        self.returned(contract, form, id, &args)
+    }
+
+    /// Calls an instance, if its contract allows that.
+    fn apply(&mut self, callee: Value, args: &[Value]) -> Option<Value> {
+        let contract = self.class_of(callee)?;
+        let form = contract.apply.iter().find(|form| self.takes(&form.args, args))?;
+        let Value::Instance(id) = callee else { return None };
+        let class = self.heap.class(id);
+        self.record.may_stop(Alive::NONE);
+        Some(self.returned(contract, form, class, args))
+    }
+
+    pub(super) fn judge_new(
+        &mut self,
+        class: Value,
+        args: Option<Vec<Value>>,
+        keywords: bool,
+    ) -> Value {
+        if self.is_blind(class) {
+            return Value::Allowed;
+        }
+        let Value::Global(id) = class else {
+            let message = format!("makes an instance of {}", self.describe(class));
+            self.warn("call-of-value", None, &message);
+            return Value::Unknown;
+        };
+        let global = self.globals.get(id);
+        self.record.called(global.first, &global.name);
+        let args = args.filter(|_| !keywords);
+        match (self.contract_of(class), args) {
+            (Some(contract), Some(args)) if contract.kind == Kind::Class => {
+                if let Some(form) = contract.new.iter().find(|form| self.takes(&form.args, &args)) {
+                    if !contract.total {
+                        self.record.may_stop(Alive::NONE);
+                    }
+                    return self.returned(contract, form, id, &args);
+                }
+                self.note(class, |judge| How::Made(judge.signature_of(&args)));
+                self.refuse_call(id, &args, &contract.new)
+            }
+            (_, args) => {
+                if let Some(args) = &args {
+                    self.note(class, |judge| How::Made(judge.signature_of(args)));
+                }
+                let name = self.globals.get(id).name.clone();
+                let message = self.words(|judge| {
+                    let args = args.map_or("…".to_owned(), |args| judge.describe_all(&args));
+                    format!("makes an instance of `{name}` with ({args})")
+                });
+                self.warn("unlisted-call", Some(name), &message);
+                Value::Unknown
+            }
+        }
+    }
+
+    /// A call of a global that the policy does not know.
+    fn unknown_call(&mut self, id: GlobalId, args: &[Value]) -> Value {
+        let global = self.globals.get(id);
+        let (first, denied, name) = (global.first, global.denied, global.name.clone());
+        let call = self.words(|judge| format!("`{name}({})`", judge.describe_all(args)));
+        match denied {
+            Some(does) => {
+                // That it was asked for is the proof; the call says what for.
+                let severity = match self.record.is_proved(first) {
+                    true => Severity::Error,
+                    false => Severity::Warning,
+                };
+                let message = format!("runs {call}, which {does}");
+                self.record.reason("denied-call", severity, Some(name), message);
+                self.record.may_stop(Alive::NONE);
+            }
+            None => self.warn("unlisted-call", Some(name), &format!("calls {call}")),
+        }
+        Value::Unknown
+    }
+
+    fn refuse_call(&mut self, id: GlobalId, args: &[Value], forms: &[Form]) -> Value {
+        let name = self.globals.get(id).name.clone();
+        let message = self.words(|judge| {
+            let allowed: Vec<_> = forms.iter().map(|form| format!("({})", form.args)).collect();
+            let allowed = match allowed.len() {
+                0 => "to be resolved, not called".to_owned(),
+                _ => format!("to be called with {} only", allowed.join(" or ")),
+            };
+            let args = judge.describe_all(args);
+            format!("calls `{name}({args})`, which the policy allows {allowed}")
+        });
+        self.warn("arguments", Some(name), &message);
+        Value::Unknown
+    }
+
+    fn returned(
+        &mut self,
+        contract: &'p Contract,
+        form: &'p Form,
+        id: GlobalId,
+        args: &[Value],
+    ) -> Value {
+        let depth = self.heap.deepest(args).saturating_add(1);
+        self.check_depth(depth);
+        match form.returns.as_ref().unwrap_or(&contract.returns) {
+            Returns::Instance => self.heap.new_instance(id, depth),
+            Returns::InstanceOfArgument(index) => {
+                let class = args.get(*index).copied().unwrap_or(Value::Unknown);
+                let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
+                match class {
+                    Value::Global(class) if made => self.heap.new_instance(class, depth),
+                    _ => {
+                        self.note(class, |_| How::Made(String::new()));
+                        let message = format!(
+                            "makes an instance of {}, which the policy does not allow",
+                            self.describe(class)
+                        );
+                        self.warn("arguments", None, &message);
+                        Value::Unknown
+                    }
+                }
+            }
+            Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
+                Some(class) => self.heap.new_instance(class, depth),
+                None => Value::Allowed,
+            },
+            Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
+                Some(global) => Value::Global(global),
+                None => Value::Allowed,
+            },
+            Returns::Pattern(pattern) => match pattern {
+                Pattern::Bytes => match args {
+                    [Value::Str(text), Value::Str(_)] => Value::Encoded(*text),
+                    _ => Value::SomeBytes,
+                },
+                Pattern::ByteArray => Value::ByteArray,
+                Pattern::List => Value::Allowed,
+                Pattern::Set => Value::Set,
+                Pattern::FrozenSet => Value::FrozenSet,
+                Pattern::Int => Value::BigInt,
+                Pattern::Float => Value::Float,
+                Pattern::None => Value::None,
+                _ => Value::Allowed,
+            },
+        }
+    }
+}

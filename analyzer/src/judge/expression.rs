@@ -1,0 +1,59 @@
+//! Regular expressions that a pickle may have compiled.
+
+/// Whether `re` compiles the expression without a warning, on any supported CPython
+/// (`Lib/re/_parser.py`): FutureWarning for a set within a set and for set operators to come;
+/// DeprecationWarning for inline flags after the start, and for group names and references that
+/// are not ASCII identifiers or digits. More are refused than need be.
+pub(super) fn compiles_quietly(expression: &[u8]) -> bool {
+    let mut in_set = false;
+    let mut escaped = false;
+    for (at, byte) in expression.iter().enumerate() {
+        let rest = &expression[at..];
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'[' if in_set => return false,
+            b'[' => in_set = true,
+            b']' => in_set = false,
+            b'-' | b'&' | b'~' | b'|' if in_set && rest.get(1) == Some(byte) => return false,
+            b'(' if !in_set && !is_quiet_group(rest, at == 0) => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// Whether a group that starts so is spelled in a way that never warns.
+fn is_quiet_group(group: &[u8], first: bool) -> bool {
+    let word = |text: &[u8], close: u8| {
+        let end = text.iter().position(|byte| *byte == close).unwrap_or(0);
+        end > 0 && text[..end].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    match group {
+        [b'(', b'?', b':' | b'=' | b'!' | b'<', ..] => true,
+        [b'(', b'?', b'P', b'<', name @ ..] => word(name, b'>'),
+        [b'(', b'?', b'P', b'=', name @ ..] => word(name, b')'),
+        [b'(', b'?', b'(', name @ ..] => word(name, b')'),
+        [b'(', b'?', flag, ..] => first && flag.is_ascii_lowercase(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compiles_quietly;
+
+    #[test]
+    fn only_expressions_without_warnings() {
+        for quiet in
+            [r"\w+", r"(?u)\b\w\w+\b", "[a-z]*", r"\[\[", "(?:a|b)", "a--b", "(?P<n>a)(?(n)b|c)"]
+        {
+            assert!(compiles_quietly(quiet.as_bytes()), "{quiet}");
+        }
+        for loud in
+            ["[[a]", "[a--b]", "a(?i)b", "[a&&b]", "[x[y]", "a(?L)", "(a)(?( 1)b)", "(?P<\u{e9}>a)"]
+        {
+            assert!(!compiles_quietly(loud.as_bytes()), "{loud}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! GET, PUT and MEMOIZE: what the memo of this pickle gives, and that of an `Unpickler` used again.
+
+use assay_pickle::Argument;
+
+use super::{Fault, Machine};
+use crate::domain::{Alive, Value};
+
+impl Machine<'_, '_> {
+    fn memo_index(&mut self, argument: &Argument<'_>) -> Result<Option<u64>, Fault> {
+        Ok(match argument {
+            Argument::UInt(index) => Some(*index),
+            Argument::Numeral(numeral) => match numeral.value {
+                Some(index) => {
+                    Some(u64::try_from(index).map_err(|_| Fault::from("a negative memo index"))?)
+                }
+                None => None,
+            },
+            _ => None,
+        })
+    }
+
+    pub(super) fn get(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+        let index = self.memo_index(argument)?.filter(|_| !self.memo.is_lost());
+        let Some(index) = index else {
+            let message = "which memo entry is fetched is not known";
+            self.judge.record.doubt("memo-index", message, Alive::NONE);
+            self.stack.push(Value::Unknown);
+            return Ok(());
+        };
+        let fresh = self.memo.get(index);
+        let kept = self.kept.as_ref().map_or(fresh, |kept| kept.get(index));
+        if fresh != kept {
+            self.judge.record.doubt(
+                "stream-memo",
+                "one Unpickler used again still holds the memo of the pickles before, and fetches another object here",
+                Alive::BOTH,
+            );
+        }
+        match (fresh, kept) {
+            (Some(value), Some(other)) if value == other => self.stack.push(value),
+            (None, None) => return Err(format!("memo entry {index} was never stored").into()),
+            (None, Some(_)) => {
+                self.judge.record.may_stop(Alive::NONE);
+                self.stack.push(Value::Unknown);
+            }
+            (Some(value), _) => self.stack.push(value),
+        }
+        Ok(())
+    }
+
+    pub(super) fn put(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+        let value = self.top()?;
+        let Some(index) = self.memo_index(argument)? else {
+            // Only Python stores that far, and MEMOIZE then counts one more.
+            self.memo.lose();
+            let message = "a memo index out of proportion, or not read alike by all";
+            self.judge.record.doubt("memo-index", message, Alive::PY);
+            return Ok(());
+        };
+        // Memory up to the index is cleared: eight entries a step.
+        self.judge.spend(self.memo.gap(index) / 8);
+        let fits = self.memo.put(index, value);
+        if let Some(kept) = &mut self.kept {
+            kept.put(index, value);
+        }
+        if !fits {
+            self.memo.lose();
+            let message = format!("memo index {index} is out of proportion: C allocates up to it");
+            self.judge.record.doubt("memo-index", message, Alive::PY);
+        }
+        Ok(())
+    }
+
+    pub(super) fn memoize(&mut self) -> Result<(), Fault> {
+        let value = self.top()?;
+        if self.memo.is_lost() {
+            self.judge.record.may_stop(Alive::NONE);
+        }
+        self.memo.memoize(value);
+        if let Some(kept) = &mut self.kept {
+            kept.memoize(value);
+        }
+        Ok(())
+    }
+}
