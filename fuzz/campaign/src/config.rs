@@ -10,6 +10,7 @@ use assay_oracle::{Engine, Python};
 use assay_subjects::{JudgeBy, SubjectSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::exhaustive::Plan;
 use crate::{Error, Result};
 
 /// A campaign, configured.
@@ -45,6 +46,11 @@ pub struct CampaignConfig {
     pub execs: Option<u64>,
     /// The most opcodes of a generated pickle.
     pub max_opcodes: usize,
+    /// To do every program there is instead of generating some.
+    pub exhaustive: Option<Plan>,
+    /// To do only some units of it, chosen at random by this seed, and each that is begun to its
+    /// end: to measure what all of them would cost.
+    pub slice: Option<u64>,
     /// Bound of one answer of an external analyser.
     pub analyzer_timeout: Duration,
     /// Bound of one load.
@@ -70,6 +76,8 @@ impl CampaignConfig {
             time: None,
             execs: None,
             max_opcodes: 60,
+            exhaustive: None,
+            slice: None,
             analyzer_timeout: Duration::from_secs(5),
             load_timeout: Duration::from_secs(5),
         }

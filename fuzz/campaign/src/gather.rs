@@ -3,16 +3,18 @@
 //! Nothing found may be lost. While the campaign's directory cannot be written, workers wait;
 //! if it stays so, everything goes elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::config::CampaignConfig;
+use crate::config::{CampaignConfig, Shard};
+use crate::exhaustive::{Counts, Queue};
 use crate::finding::Finding;
 use crate::pending::Pending;
 use crate::pool::Interesting;
-use crate::status::Status;
+use crate::status::{Exhausted, Status};
 use crate::store::{self, Sample, Save, State, Store};
 use crate::summary::Summary;
 use crate::worker::{Done, Event, Shared};
@@ -59,6 +61,9 @@ pub struct Gathered<'s> {
     recent: VecDeque<(Instant, [u64; 3])>,
     /// Why nothing can be saved, and since when.
     trouble: Option<(String, Instant)>,
+    part: Shard,
+    /// How many programs this shard of an exhaustive campaign has.
+    programs: OnceCell<u64>,
 }
 
 /// What the store has not got yet.
@@ -70,6 +75,7 @@ struct Unsaved {
     samples: Vec<Sample>,
     pending: Vec<Pending>,
     settled: Vec<Pending>,
+    units: Vec<(u64, Counts)>,
     /// Findings that are new or have a new witness.
     changed: BTreeSet<usize>,
     /// Findings seen again.
@@ -97,6 +103,8 @@ impl<'s> Gathered<'s> {
             last_new: None,
             recent: VecDeque::new(),
             trouble: None,
+            part: config.shard,
+            programs: OnceCell::new(),
         }
     }
 
@@ -190,6 +198,10 @@ impl<'s> Gathered<'s> {
         for settled in done.settled {
             self.state.pending.retain(|pending| *pending != settled);
             self.unsaved.settled.push(settled);
+        }
+        if let Some((unit, counts)) = done.unit {
+            self.state.units.insert(unit, counts.clone());
+            self.unsaved.units.push((unit, counts));
         }
         for finding in done.findings {
             self.found(finding);
@@ -288,6 +300,7 @@ impl<'s> Gathered<'s> {
             samples: &unsaved.samples,
             pending: &unsaved.pending,
             settled: &unsaved.settled,
+            units: &unsaved.units,
         })?;
         self.unsaved = Unsaved::default();
         Ok(())
@@ -341,6 +354,17 @@ impl<'s> Gathered<'s> {
         error
     }
 
+    /// How far an exhaustive campaign is: this shard's programs, and those of them that are done.
+    fn exhausted(&self) -> Option<Exhausted> {
+        let plan = self.state.meta.exhaustive.as_ref()?;
+        let space = plan.try_space().ok()?;
+        let programs = *self
+            .programs
+            .get_or_init(|| Queue::new(space, self.part, None, HashSet::new()).programs(space));
+        let done = self.state.units.values().map(|counts| counts.programs).sum();
+        Some(Exhausted { length: plan.length, programs, done })
+    }
+
     fn status(&mut self, shared: &Shared<'_>) -> Status {
         let tally = &self.state.tally;
         let now = Instant::now();
@@ -366,6 +390,7 @@ impl<'s> Gathered<'s> {
             last_new: self.last_new.clone(),
             control_found: self.state.control.found_seconds,
             interesting: self.state.pool.len(),
+            exhausted: self.exhausted(),
             trouble: self.trouble.as_ref().map(|(error, _)| error.clone()),
             tally: tally.clone(),
         }

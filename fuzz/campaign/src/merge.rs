@@ -13,6 +13,7 @@ use assay_pickle::Program;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
+use crate::exhaustive::Counts;
 use crate::finding::Finding;
 use crate::pending::Pending;
 use crate::store::{Meta, Sample};
@@ -47,6 +48,8 @@ pub struct Part {
     pub timeline: Vec<Sample>,
     /// What it could not follow to the end.
     pub pending: Vec<Pending>,
+    /// Units of an exhaustive campaign that it did.
+    pub units: BTreeMap<u64, Counts>,
 }
 
 impl Part {

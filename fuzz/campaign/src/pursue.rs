@@ -160,12 +160,17 @@ pub fn follow(
     let shared = worker.shared;
     let name = worker.tested[at].name.clone();
     let key = shared.known().refine(format!("{name}|{}", trail.key), trail.name.as_deref());
-    if worker.pursues_more_than(if grave { FIRSTS_SHARE } else { MINOR_SHARE }) {
+    // Who covers everything leaves nothing out for want of time, and of what is grave nothing
+    // because pickles like it came to nothing.
+    let all = shared.config.exhaustive.is_some();
+    if !all && worker.pursues_more_than(if grave { FIRSTS_SHARE } else { MINOR_SHARE }) {
         return Ok(());
     }
-    let busy = worker.pursues_more_than(GRAVE_SHARE);
-    match shared.known().advise(&key, busy) {
+    let busy = if all { !grave } else { worker.pursues_more_than(GRAVE_SHARE) };
+    let advice = shared.known().advise(&key, busy);
+    match advice {
         Advice::Follow => {}
+        Advice::Drop if all && grave => {}
         Advice::Count(bucket) => {
             done.counted.push((name, bucket));
             return Ok(());

@@ -23,6 +23,7 @@ use assay_differential::Class;
 use serde_json::{Value, json};
 
 use crate::estimate::{Abundance, Estimate};
+use crate::exhaustive::certificates;
 use crate::finding::Finding;
 use crate::merge::{Cause, Merged, PartId, Sighting};
 use crate::store::{self, Store};
@@ -132,6 +133,8 @@ pub fn summary(merged: &Merged) -> Summary {
     // One campaign whose hole was not found is enough to doubt all.
     let doubted = parts.iter().find(|part| !Summary::trusted(&part.control, part.seconds));
     let control = doubted.or(parts.first()).map_or(Control::default(), |p| p.control.clone());
+    let certificates = certificates(merged);
+    let void = certificates.iter().any(|certificate| certificate.void.is_some());
     let mut pending: BTreeMap<String, u64> = BTreeMap::new();
     for left in merged.pending() {
         *pending.entry(left.class.name().to_owned()).or_default() += 1;
@@ -161,11 +164,12 @@ pub fn summary(merged: &Merged) -> Summary {
         first_find_seconds: first_finds(merged),
         matrix: tally.matrix,
         time_share,
-        trustworthy: doubted.is_none(),
+        trustworthy: doubted.is_none() && !void,
         estimate: Estimate::new(Abundance::of(
             tally.generated,
             merged.findings().map(|finding| finding.count),
         )),
+        certificates,
     }
 }
 
@@ -199,10 +203,14 @@ fn ordered(merged: &Merged) -> Vec<&Cause> {
     all
 }
 
-/// Writes `summary.json` and `findings.jsonl`.
+/// Writes `summary.json` and `findings.jsonl`, and `certificate.json` of an exhaustive campaign.
 pub fn write_files(out: &Path, merged: &Merged, summary: &Summary) -> Result<()> {
     let json = serde_json::to_string_pretty(summary).expect("a summary has text keys only");
     files::write(&out.join("summary.json"), format!("{json}\n").as_bytes())?;
+    if let Some(certificate) = summary.certificates.first() {
+        let json = serde_json::to_string_pretty(certificate).expect("it has text keys only");
+        files::write(&out.join("certificate.json"), format!("{json}\n").as_bytes())?;
+    }
     let mut lines = String::new();
     for finding in merged.findings() {
         let line = finding.line(&finding.directory());

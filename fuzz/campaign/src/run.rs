@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::CampaignConfig;
+use crate::exhaustive::Queue;
 use crate::gather::Gathered;
 use crate::known::Known;
 use crate::pending::Pending;
@@ -31,7 +32,10 @@ pub fn run(
     progress: &(dyn Fn(&Status) + Sync),
 ) -> Result<Summary> {
     config.check()?;
-    let seeds = source::given(&config.corpus)?;
+    let seeds = match config.exhaustive {
+        Some(_) => Vec::new(),
+        None => source::given(&config.corpus)?,
+    };
     let (store, state, _lock) = open(config)?;
     // Goes on as it began, whatever seed was named this time.
     let config = &CampaignConfig { seed: state.meta.seed, ..config.clone() };
@@ -45,6 +49,13 @@ pub fn run(
         before: state.seconds,
         known: Mutex::new(Known::default()),
         control_found: AtomicBool::new(state.control.found_seconds.is_some()),
+    };
+    let queue = match &config.exhaustive {
+        Some(plan) => {
+            let done = state.units.keys().copied().collect();
+            Some(Queue::new(plan.try_space()?, config.shard, config.slice, done))
+        }
+        None => None,
     };
     let next: HashMap<u64, u64> = state.next_batch.iter().copied().collect();
     let mut kept: HashMap<u64, Vec<Interesting>> = HashMap::new();
@@ -63,12 +74,13 @@ pub fn run(
         let mut threads = Vec::new();
         for number in 0..config.jobs as u64 {
             let (shared, sender, seeds) = (&shared, sender.clone(), seeds.clone());
+            let queue = queue.as_ref();
             let kept = kept.remove(&number).unwrap_or_default();
             let pending = std::mem::take(&mut pending[number as usize]);
             let next = next.get(&number).copied().unwrap_or(0);
             let pickles = config.execs.map(|execs| share(execs, config.jobs as u64, number));
             threads.push(scope.spawn(move || {
-                work(shared, number, seeds, (kept, pending), next, pickles, &sender)
+                work(shared, number, seeds, (kept, pending), (next, queue), pickles, &sender)
             }));
         }
         drop(sender);
@@ -104,7 +116,7 @@ fn work(
     number: u64,
     seeds: Vec<Vec<u8>>,
     (kept, pending): (Vec<Interesting>, Vec<Pending>),
-    next: u64,
+    (next, queue): (u64, Option<&Queue>),
     pickles: Option<u64>,
     events: &SyncSender<Event>,
 ) {
@@ -114,7 +126,10 @@ fn work(
     match Worker::start(shared, number, seeds, kept) {
         Ok(mut worker) => {
             if worker.settle(next, pending, events) {
-                worker.run(next, pickles, events);
+                match (queue, &shared.config.exhaustive) {
+                    (Some(queue), Some(plan)) => worker.run_units(plan, queue, events),
+                    _ => worker.run(next, pickles, events),
+                }
             }
         }
         Err(error) => {
@@ -175,6 +190,7 @@ fn meta(config: &CampaignConfig) -> Meta {
         engines: config.engines.iter().map(|engine| engine.name().to_owned()).collect(),
         hunt: config.hunt.name().to_owned(),
         began: now,
+        exhaustive: config.exhaustive.clone(),
     }
 }
 
@@ -232,6 +248,7 @@ mod tests {
             samples: &[],
             pending: &[pending],
             settled: &[],
+            units: &[],
         };
         store.save(&save).unwrap();
         let interrupted = run(&config, &AtomicBool::new(true), &|_| {}).unwrap();

@@ -31,6 +31,19 @@ pub struct Status {
     pub control_found: Option<f64>,
     /// Pickles kept for mutation.
     pub interesting: usize,
+    /// How far an exhaustive campaign is.
+    pub exhausted: Option<Exhausted>,
     /// Why nothing can be saved at present, if so.
     pub trouble: Option<String>,
+}
+
+/// How far an exhaustive campaign is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// The most opcodes of a program.
+    pub length: u32,
+    /// Programs of this shard.
+    pub programs: u64,
+    /// Those of units that are done.
+    pub done: u64,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::FailOn;
 use crate::estimate::Estimate;
+use crate::exhaustive::Certificate;
 
 /// Seconds after which a campaign that did not find the planted hole is not to be trusted.
 /// Shorter ones may simply have had no time.
@@ -81,6 +82,9 @@ pub struct Summary {
     /// How likely more pickles show new causes.
     #[serde(default)]
     pub estimate: Estimate,
+    /// What exhaustive campaigns have shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
 }
 
 impl Summary {
@@ -99,6 +103,15 @@ impl Summary {
             fail_on.includes(*class) && (some(&self.buckets) || some(&self.pending))
         };
         u8::from(Class::ALL.iter().any(found))
+    }
+
+    /// Why the campaign is not to be believed, if so.
+    pub fn doubt(&self) -> Option<&str> {
+        if self.trustworthy {
+            return None;
+        }
+        let void = self.certificates.iter().find_map(|certificate| certificate.void.as_deref());
+        Some(void.unwrap_or("the planted hole was not found"))
     }
 
     /// Lines for people.
@@ -137,8 +150,11 @@ impl Summary {
                 "not followed to the cause yet: {pending} discrepant pickles; go on with --resume\n"
             ));
         }
-        if !self.trustworthy {
-            out.push_str("not trustworthy: the planted hole was not found\n");
+        for certificate in &self.certificates {
+            out.push_str(&certificate.text());
+        }
+        if let Some(why) = self.doubt() {
+            out.push_str(&format!("not trustworthy: {why}\n"));
         }
         out
     }

@@ -6,6 +6,7 @@ use assay_differential::{Load, Witness};
 use assay_oracle::{DenyObservation, Filtered, Observation, Oracle, OracleConfig, Run};
 
 use crate::config::CampaignConfig;
+use crate::exhaustive;
 
 /// What the deny tier may take for one pickle. It is a filter: a pickle that takes longer is not
 /// worth the thousands that could be loaded meanwhile.
@@ -23,6 +24,9 @@ impl Tiers {
         let mut oracle = OracleConfig::new(config.pythons.clone());
         oracle.limits.timeout = config.load_timeout;
         oracle.allow = config.policy.globals();
+        if config.exhaustive.is_some() {
+            oracle.allow.extend(exhaustive::spelled_otherwise(&config.policy));
+        }
         // What safe pickles import, and nothing that only others ask for.
         oracle.preload = config.policy.modules();
         let full = Oracle::new(oracle.clone())?;

@@ -17,6 +17,7 @@ use assay_subjects::{JudgeBy, Judgement, Subject};
 use crate::batch::{Batch, behaviour, safe_with_call};
 use crate::config::CampaignConfig;
 use crate::coverage::Coverage;
+use crate::exhaustive::Counts;
 use crate::finding::Finding;
 use crate::known::Known;
 use crate::pending::Pending;
@@ -114,6 +115,8 @@ pub struct Done {
     pub pending: Vec<Pending>,
     /// Pickles that were pending and are so no more.
     pub settled: Vec<Pending>,
+    /// The unit of an exhaustive campaign that is done by it.
+    pub unit: Option<(u64, Counts)>,
 }
 
 /// An analyser under test.
@@ -129,7 +132,7 @@ pub struct Tested {
 /// A worker.
 pub struct Worker<'s, 'c> {
     pub(crate) shared: &'s Shared<'c>,
-    number: u64,
+    pub(crate) number: u64,
     source: Source,
     pub(crate) tested: Vec<Tested>,
     /// The weakened analyser.
@@ -216,7 +219,7 @@ impl<'s, 'c> Worker<'s, 'c> {
     }
 
     /// Nothing yet.
-    fn done(&self, next_batch: u64) -> Done {
+    pub(crate) fn done(&self, next_batch: u64) -> Done {
         Done {
             worker: self.number,
             next_batch,
@@ -227,6 +230,7 @@ impl<'s, 'c> Worker<'s, 'c> {
             counted: Vec::new(),
             pending: Vec::new(),
             settled: Vec::new(),
+            unit: None,
         }
     }
 

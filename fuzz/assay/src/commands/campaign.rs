@@ -1,6 +1,7 @@
 //! `assay campaign`: the main job.
 
 mod display;
+mod estimate;
 mod resume;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+use assay_campaign::exhaustive::Plan;
 use assay_campaign::{CampaignConfig, FailOn, Shard, Status, Store, Summary};
 use assay_differential::Class;
 
@@ -29,6 +31,14 @@ use display::Display;
 /// until the time is up or Ctrl-C. A small share of the work hunts for a hole planted in Assay's
 /// own analyser: a campaign that does not find it says that it is not to be trusted, and exits
 /// with 2.
+///
+/// With --exhaustive N nothing is generated at random: every program of at most N opcodes over an
+/// alphabet of 158 symbols (every opcode, each with a few arguments, boundaries included) is
+/// judged, and every one that is called safe is loaded on every CPython, by every engine, in every
+/// load mode, but for what provably cannot differ. It ends with a certificate that says what has
+/// been shown, of how many programs, and why each rule of pruning loses nothing; some thousands
+/// of the pruned ones are loaded all the same, and if one is not as foretold, the certificate is
+/// void and the exit code 2.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -36,9 +46,14 @@ Examples:
   assay campaign --time 10m --analyzer 'exec:python3 scanner.py'
   assay campaign --time 8h --hunt divergence --python 3.9 --python 3.13
   assay campaign --resume campaigns/2026-01-31T12-00-00 --time 1h
+  assay campaign --exhaustive 2
+  assay campaign --exhaustive 3 --shard 1/2 --out here     # and 2/2 elsewhere, then:
+  assay report here there --format md --out -              # one certificate of both
+  assay campaign --exhaustive 4 --estimate --time 5m       # what it would cost
 
 In --out, when it ends: summary.json, findings.jsonl, report.html, and for each finding the
-pickle, the smallest pickle, an explanation and a script that shows it.")]
+pickle, the smallest pickle, an explanation and a script that shows it. With --exhaustive also
+certificate.json.")]
 pub struct Args {
     /// How long to run [default: until Ctrl-C]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -76,6 +91,22 @@ pub struct Args {
     /// End with the first finding that makes the exit code 1
     #[arg(long)]
     until_found: bool,
+    /// Do every program of at most N opcodes, STOP not counted, instead of generating some: 2 takes
+    /// a minute, 3 less than an hour, 4 is for many machines
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=8),
+        conflicts_with_all = ["execs", "corpus", "resume"]
+    )]
+    exhaustive: Option<u32>,
+    /// How many pruned programs to load all the same, for each rule of pruning
+    #[arg(long, value_name = "N", default_value_t = 4000, requires = "exhaustive")]
+    exhaustive_sample: u64,
+    /// Measure units of the work, chosen by --seed, for --time (default 60s), and print what all
+    /// of it would cost in core-hours; nothing is kept
+    #[arg(long, requires = "exhaustive", conflicts_with_all = ["out", "shard", "until_found"])]
+    estimate: bool,
     /// The most opcodes of a generated pickle
     #[arg(long, value_name = "N", default_value_t = 60)]
     max_opcodes: usize,
@@ -102,6 +133,9 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
         }
     };
     ctrlc::set_handler(interrupted).context("cannot catch Ctrl-C")?;
+    if args.estimate {
+        return estimate::run(config, args.format.format, globals, &STOP);
+    }
     let what = if args.resume.is_some() { "resuming" } else { "seed" };
     output::note(
         globals.quiet,
@@ -126,11 +160,18 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     Ok(match summary.exit_code(&args.fail_on) {
         0 => Exit::Clean,
         1 => Exit::Found,
-        _ => {
+        _ if summary.control.found_seconds.is_none() => {
             output::error(
                 "the campaign is not trustworthy: it did not find the hole planted in it; give it \
                  more time, or see what `assay doctor` says",
             );
+            Exit::Trouble
+        }
+        _ => {
+            let why = summary.doubt().unwrap_or_default();
+            output::error(&format!(
+                "the certificate is void: {why}; please report this with its certificate.json"
+            ));
             Exit::Trouble
         }
     })
@@ -152,6 +193,9 @@ fn config(args: &Args) -> Result<CampaignConfig> {
     // A shard that joins others goes by their seed.
     let begun = joined(&config.out).filter(|_| config.shard.count > 1);
     config.seed = begun.unwrap_or_else(|| args.seed.get());
+    if let Some(length) = args.exhaustive {
+        config.exhaustive = Some(Plan::new(length, args.exhaustive_sample)?);
+    }
     bound(&mut config, args);
     Ok(config)
 }

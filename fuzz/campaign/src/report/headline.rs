@@ -13,6 +13,10 @@ pub fn headline(summary: &Summary) -> String {
             if pending == 1 { "" } else { "s" }
         ),
         (0, true) => "No unsound verdict found.".into(),
+        (0, false) if summary.control.found_seconds.is_some() => format!(
+            "Not trustworthy: {}, so that nothing follows from what was not found.",
+            summary.doubt().unwrap_or("the certificate is void")
+        ),
         (0, false) => {
             "Not trustworthy: the hole that was planted in our own analyser was not found, so \
              that nothing follows from what was not found."

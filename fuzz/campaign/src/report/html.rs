@@ -29,6 +29,7 @@ pub fn page(merged: &Merged, summary: &Summary) -> Result<String> {
     environment.add_filter("duration", plots::duration);
     environment.add_filter("percent", percent);
     environment.add_filter("code", code);
+    environment.add_template("certificate", include_str!("../../templates/certificate.html"))?;
     environment.add_template("page", include_str!("../../templates/report.html"))?;
     let kind = match summary.buckets.get("unsound") {
         Some(0) | None if !summary.trustworthy => "doubt",

@@ -1,10 +1,13 @@
 //! What the database holds, read back: one shard to go on with, or everything to report on.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Store;
 use crate::Result;
 use crate::coverage::Coverage;
+use crate::exhaustive::{Counts, Plan};
 use crate::finding::Finding;
 use crate::merge::{Cause, Merged, Part, PartId, Sighting};
 use crate::pending::Pending;
@@ -34,6 +37,9 @@ pub struct Meta {
     /// Seconds since 1970 at which it began, by a clock that may be wrong: it orders nights, and
     /// nothing else depends on it.
     pub began: u64,
+    /// What is covered, if everything is to be.
+    #[serde(default)]
+    pub exhaustive: Option<Plan>,
 }
 
 /// A point of the plots over time.
@@ -81,6 +87,8 @@ pub struct State {
     pub timeline: Vec<Sample>,
     /// What could not be followed to the end.
     pub pending: Vec<Pending>,
+    /// Units of an exhaustive campaign that are done.
+    pub units: BTreeMap<u64, Counts>,
 }
 
 impl Store {
@@ -135,6 +143,7 @@ impl Store {
                 pool,
                 timeline: part.timeline,
                 pending: part.pending,
+                units: part.units,
             })
         })
     }
@@ -216,7 +225,11 @@ fn part(db: &Connection, shard: u32) -> rusqlite::Result<Part> {
         [shard],
         |row| parse(row, 0),
     )?;
-    Ok(Part { meta: meta(db)?, shard, seconds, tally, coverage, control, timeline, pending })
+    let units = rows(db, "SELECT unit, counts FROM units WHERE shard = ?1", [shard], |row| {
+        Ok((unsigned(row.get(0)?), parse(row, 1)?))
+    })?;
+    let units = units.into_iter().collect();
+    Ok(Part { meta: meta(db)?, shard, seconds, tally, coverage, control, timeline, pending, units })
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Interesting> {

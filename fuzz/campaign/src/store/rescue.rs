@@ -18,6 +18,7 @@ fn save(state: &State, shard: u32, place: &Path) -> Option<PathBuf> {
         .map(|n| place.join(if n == 0 { name.clone() } else { format!("{name}-{n}") }))
         .find(|directory| !directory.exists())?;
     let findings: Vec<&Finding> = state.findings.iter().collect();
+    let units: Vec<_> = state.units.iter().map(|(n, counts)| (*n, counts.clone())).collect();
     let saved = Store::create(&directory, &state.meta).and_then(|store| {
         store.save(&Save {
             shard,
@@ -32,6 +33,7 @@ fn save(state: &State, shard: u32, place: &Path) -> Option<PathBuf> {
             samples: &state.timeline,
             pending: &state.pending,
             settled: &[],
+            units: &units,
         })
     });
     match saved {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::coverage::Coverage;
 
 /// The version of the tables. A change raises it and adds a row to [`MIGRATIONS`].
-pub const VERSION: i64 = 3;
+pub const VERSION: i64 = 4;
 
 /// The tables of version 2. A *shard* is what one process at a time writes.
 const TABLES_2: &str = "
@@ -61,10 +61,21 @@ CREATE TABLE pending (
 ) WITHOUT ROWID;
 ";
 
+/// What version 4 has beside: units of an exhaustive campaign that are done.
+const UNITS: &str = "
+CREATE TABLE units (
+    shard INTEGER NOT NULL,
+    unit INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    PRIMARY KEY (shard, unit)
+) WITHOUT ROWID;
+";
+
 /// Makes the tables of this version.
 pub fn create(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(TABLES_2)?;
-    db.execute_batch(PENDING)
+    db.execute_batch(PENDING)?;
+    db.execute_batch(UNITS)
 }
 
 /// From 2 to 3.
@@ -72,9 +83,14 @@ fn pending(db: &Transaction<'_>) -> rusqlite::Result<()> {
     db.execute_batch(PENDING)
 }
 
+/// From 3 to 4.
+fn units(db: &Transaction<'_>) -> rusqlite::Result<()> {
+    db.execute_batch(UNITS)
+}
+
 /// What takes a database from the version of its place, counted from 1, to the next.
 const MIGRATIONS: [fn(&Transaction<'_>) -> rusqlite::Result<()>; VERSION as usize - 1] =
-    [shards, pending];
+    [shards, pending, units];
 
 /// Brings a database of an older version up to date, all at once or not at all. Gives the version
 /// that cannot be dealt with, if it is one.

@@ -19,6 +19,7 @@ fn meta() -> Meta {
         engines: vec!["c-loads".into()],
         hunt: "soundness".into(),
         began: 5,
+        exhaustive: None,
     }
 }
 
@@ -37,6 +38,7 @@ fn save<'a>(shard: u32, findings: &'a [&'a Finding], rest: &'a State) -> Save<'a
         samples: &rest.timeline,
         pending: &rest.pending,
         settled: &[],
+        units: &[],
     }
 }
 
@@ -66,6 +68,7 @@ fn state() -> State {
         pool: vec![(1, Interesting { behaviour: u64::MAX, bytes: b"N.".to_vec() })],
         timeline: vec![Sample { seconds: 1.5, generated: 256, ..Sample::default() }],
         pending: vec![pending()],
+        units: Default::default(),
     }
 }
 
@@ -275,6 +278,7 @@ mod laws {
                     control: Control { planted: "x".into(), found_seconds: found.then_some(0.5) },
                     timeline: vec![Sample { generated, ..Sample::default() }],
                     pending: if found { vec![pending()] } else { Vec::new() },
+                    units: Default::default(),
                 }
             },
         )

@@ -6,6 +6,7 @@ use super::Store;
 use super::read::{Meta, Sample, parse};
 use crate::Result;
 use crate::coverage::Coverage;
+use crate::exhaustive::Counts;
 use crate::finding::Finding;
 use crate::merge;
 use crate::pending::Pending;
@@ -39,6 +40,8 @@ pub struct Save<'a> {
     pub pending: &'a [Pending],
     /// Pickles that were pending and are so no more.
     pub settled: &'a [Pending],
+    /// Units of an exhaustive campaign that are done.
+    pub units: &'a [(u64, Counts)],
 }
 
 impl Store {
@@ -91,6 +94,12 @@ impl Store {
             for settled in save.settled {
                 db.prepare_cached("DELETE FROM pending WHERE shard = ?1 AND pending = ?2")?
                     .execute(params![save.shard, json(settled)])?;
+            }
+            for (unit, counts) in save.units {
+                db.prepare_cached(
+                    "INSERT OR REPLACE INTO units (shard, unit, counts) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![save.shard, signed(*unit), json(counts)])?;
             }
             for sample in save.samples {
                 db.prepare_cached("INSERT INTO timeline (shard, sample) VALUES (?1, ?2)")?

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use assay_campaign::Status;
+use assay_campaign::{Exhausted, Status};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::escape::escape;
@@ -81,8 +81,15 @@ fn dashboard(status: &Status) -> String {
         None => format!("{}, until Ctrl-C", clock(status.seconds)),
     };
     let rate = |count: u64, speed: f64| format!("{} ({}/s)", thousands(count), short(speed));
-    let mut rows = vec![
-        ("time", time),
+    let time = match (status.left, &status.exhausted) {
+        (None, Some(_)) => clock(status.seconds),
+        _ => time,
+    };
+    let mut rows = vec![("time", time)];
+    if let Some(exhausted) = &status.exhausted {
+        rows.push(("programs", share(exhausted)));
+    }
+    rows.extend([
         ("judged", rate(tally.generated, status.generated_per_second)),
         (
             "loaded",
@@ -105,7 +112,7 @@ fn dashboard(status: &Status) -> String {
         ("verdicts", verdicts(status)),
         ("found", found(status)),
         ("control", format!("the planted hole is {}", control(status))),
-    ];
+    ]);
     if let Some(trouble) = &status.trouble {
         rows.push(("WAITING", format!("nothing can be saved: {}", escape(trouble))));
     }
@@ -122,9 +129,11 @@ fn dashboard(status: &Status) -> String {
 fn line(status: &Status) -> String {
     let left = status.left.map(|left| format!(", {} left", clock(left))).unwrap_or_default();
     let trouble = status.trouble.as_ref().map(|why| format!("; WAITING: {}", escape(why)));
+    let share = status.exhausted.as_ref().map(|done| format!(" {};", share(done)));
     format!(
-        "{}{left}: {} judged, {} loads ({}/s), {} for real ({}/s); {} transitions; {}; control {}{}",
+        "{}{left}:{} {} judged, {} loads ({}/s), {} for real ({}/s); {} transitions; {}; control {}{}",
         clock(status.seconds),
+        share.unwrap_or_default(),
         thousands(status.tally.generated),
         thousands(status.tally.executed_deny),
         short(status.deny_per_second),
@@ -135,6 +144,13 @@ fn line(status: &Status) -> String {
         control(status),
         trouble.unwrap_or_default(),
     )
+}
+
+/// How far an exhaustive campaign is.
+fn share(exhausted: &Exhausted) -> String {
+    let Exhausted { length, programs, done } = *exhausted;
+    let percent = (done as f64 / programs.max(1) as f64 * 1000.0).floor() / 10.0;
+    format!("{percent:.1} % of {} programs of at most {length} opcodes", thousands(programs))
 }
 
 fn verdicts(status: &Status) -> String {
@@ -200,6 +216,17 @@ mod tests {
         }
         let line = line(&status());
         assert!(!line.contains('\n') && line.contains("last new at 1:01"), "{line}");
+    }
+
+    #[test]
+    fn tells_how_far_an_exhaustive_campaign_is() {
+        let exhausted = Exhausted { length: 3, programs: 4_045_120, done: 1_699_999 };
+        let status = Status { exhausted: Some(exhausted), left: None, ..status() };
+        let told = "42.0 % of 4,045,120 programs of at most 3 opcodes";
+        let rows = dashboard(&status);
+        assert!(rows.contains(&format!("programs  {told}")), "{rows}");
+        assert!(!rows.contains("until Ctrl-C"), "{rows}");
+        assert!(line(&status).contains(told), "{}", line(&status));
     }
 
     #[test]

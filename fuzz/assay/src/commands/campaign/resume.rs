@@ -36,6 +36,7 @@ pub fn config(args: &Args, dir: &Path) -> Result<CampaignConfig> {
     config.resume = true;
     config.shard = shard;
     config.seed = meta.seed;
+    config.exhaustive = meta.exhaustive.clone();
     super::bound(&mut config, args);
     Ok(config)
 }
