@@ -4,20 +4,24 @@
 //! for each allowed global, and the deny list of globals known to be harmful. A policy is never
 //! derived from attacks, nor the deny list from the contracts.
 
+mod condition;
 mod contract;
 mod deny;
 mod load;
 mod names;
 mod pattern;
 mod touch;
+mod unfound;
 mod usage;
 mod weaken;
 
+pub use condition::{Condition, Part, Way};
 pub use contract::{Append, Contract, Form, Kind, Returns};
 pub use deny::Denied;
 pub use load::PolicyError;
 pub use names::Renames;
 pub use pattern::{Contents, Pattern, Signature};
+pub use unfound::{Because, Unfound, unfound};
 pub(crate) use usage::{How, Usage};
 
 use std::collections::HashMap;

@@ -176,6 +176,17 @@ fn effects_are_told_apart() {
     }
 }
 
+#[test]
+fn importing_ctypes_loads_nothing() {
+    let mut oracle = oracle_for(pythons());
+    for python in 0..oracle.pythons().len() {
+        let bytes = pickle(&[&g("ctypes", "c_int")]);
+        let seen = oracle.full(python, Engine::CLoads.into(), &bytes).unwrap();
+        assert_eq!(seen.outcome, Outcome::Loaded, "{seen:?}");
+        assert!(effects(&seen).is_empty(), "{seen:?}");
+    }
+}
+
 /// A module from anywhere but the interpreter's own directories is code of the pickle's choice;
 /// what its import does besides is the import system's doing.
 #[test]

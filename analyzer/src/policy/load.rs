@@ -24,6 +24,9 @@ pub enum PolicyError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The policy has no condition of that name.
+    #[error("no condition `{0}` in the policy; `assay policy conditions` lists them")]
+    Condition(String),
     /// The file is not a policy.
     #[error("policy `{name}`: {message}")]
     Invalid {

@@ -53,8 +53,14 @@ impl Policy {
         let contract =
             by_contract.or_else(|| self.contracts().find(|contract| contract.is_also(name)));
         contract.is_some_and(|contract| !contract.call.is_empty() || !contract.new.is_empty())
+            || self.applies(name)
             || self.machinery.iter().any(|own| own == name)
-            || is_cython_slot(name)
+    }
+
+    /// Whether it is the call of an instance that may be called.
+    fn applies(&self, name: &str) -> bool {
+        let class = name.strip_suffix(".__call__").and_then(|class| self.any_spelling(class));
+        class.and_then(|entry| entry.contract).is_some_and(|contract| !contract.apply.is_empty())
     }
 
     /// Whether a pickle may cause the module to be imported.
@@ -70,7 +76,6 @@ impl Policy {
         let Some((owner, _)) = name.rsplit_once('.') else { return false };
         let class = self.dotted(owner).and_then(|entry| entry.contract);
         class.is_some_and(|contract| contract.kind == Kind::Class)
-            || is_cython_slot(name)
             || BUILTIN_CONTAINERS.contains(&owner)
             || self.contracts().any(|contract| contract.is_also(owner))
     }
@@ -79,18 +84,24 @@ impl Policy {
     /// of the allowed global `root` (its call, a method of it).
     pub fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
         let contract = self.contract_of_use(root);
-        let named = |helper: &String| helper == callee;
-        if is_cython_slot(callee)
-            || contract.is_some_and(|contract| contract.helpers.iter().any(named))
-        {
+        // The special methods, which no attribute of an instance can stand in for.
+        let special = callee.rsplit_once('.').filter(|(_, method)| method.starts_with("__"));
+        let owner = special.map(|(owner, _)| owner);
+        // A class that is a helper by its own name is one with how it is entered and left.
+        let class = owner.filter(|owner| owner.contains('.'));
+        let named = |helper: &String| helper == callee || Some(helper.as_str()) == class;
+        if contract.is_some_and(|contract| contract.helpers.iter().any(named)) {
             return true;
         }
         if self.denied(callee) {
             return false;
         }
-        // Instances of allowed classes may be hashed, compared and iterated by anyone: these are
-        // the special methods, which no attribute of an instance can stand in for.
-        let special = callee.rsplit('.').next().is_some_and(|method| method.starts_with("__"));
+        // `Modules/_abc.c` asks every class there is for its subclasses.
+        if special.is_some_and(|(_, method)| method == "__subclasses__") {
+            return true;
+        }
+        let special = special.is_some();
+        // Instances of allowed classes may be hashed, compared and iterated by anyone.
         if special && self.allows_method(callee) {
             return true;
         }
@@ -137,15 +148,36 @@ impl Policy {
     }
 }
 
-/// Whether the name is that of the slot by which functions compiled by Cython are called: it says
-/// nothing of the function, which was asked for by its own name, and whose own calls are seen.
-fn is_cython_slot(name: &str) -> bool {
-    name.strip_prefix("_cython_").is_some_and(|rest| {
-        rest.ends_with(".cython_function_or_method.__call__")
-            || rest.ends_with(".fused_cython_function.__call__")
-    })
-}
-
 /// Containers whose methods the unpickler calls on its own account.
 const BUILTIN_CONTAINERS: [&str; 5] =
     ["builtins.list", "builtins.dict", "builtins.set", "builtins.frozenset", "builtins.tuple"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn helpers_are_trusted_by_name_and_with_their_special_methods() {
+        let text = "summary = 'x'\n[[contract]]\nglobals = ['a:f']\ncall = ['']\n\
+                    helpers = ['_thread.RLock', 'b', 'os']\nsource = 'x'\n";
+        let policy = Policy::from_text("x", text).unwrap();
+        for trusted in ["_thread.RLock", "_thread.RLock.__enter__", "b.c.d", "a.g"] {
+            assert!(policy.trusts_in_turn("a.f", trusted), "{trusted}");
+        }
+        for other in ["_thread.RLock.acquire", "_thread.start_new_thread", "os.system", "c.b"] {
+            assert!(!policy.trusts_in_turn("a.f", other), "{other}");
+        }
+        assert!(!policy.trusts_in_turn("b.f", "_thread.RLock.__enter__"));
+    }
+
+    #[test]
+    fn what_cython_compiled_goes_by_its_own_name() {
+        let policy = Policy::load(&["numpy"]).unwrap();
+        assert!(policy.allows_call("numpy.random._pickle.__bit_generator_ctor"));
+        assert!(!policy.allows_call("_cython_3_0_11.cython_function_or_method.__call__"));
+        assert!(!policy.trusts_in_turn(
+            "collections.deque",
+            "_cython_3_0_11.cython_function_or_method.__call__"
+        ));
+    }
+}

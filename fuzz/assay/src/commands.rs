@@ -52,7 +52,7 @@ impl Command {
             Self::Planted(args) => planted::run(&args, globals),
             Self::Generate(args) => generate::run(&args, globals),
             Self::Report(args) => report::run(&args),
-            Self::Policy(args) => policy::run(&args),
+            Self::Policy(args) => policy::run(&args, globals),
             Self::Doctor(args) => doctor::run(&args, globals),
             Self::Completions(args) => completions::run(&args, &mut definition()),
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use assay_analyzer::Policy;
@@ -11,7 +12,7 @@ use assay_subjects::{JudgeBy, SubjectSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::exhaustive::Plan;
-use crate::{Error, Result};
+use crate::{Aim, Error, Result};
 
 /// A campaign, configured.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct CampaignConfig {
     pub hunt: Hunt,
     /// What refutes `safe`; by analyser if `None`.
     pub judge: Option<JudgeBy>,
+    /// Whether to aim at one use of one global rather than try everything.
+    pub aim: Option<Arc<Aim>>,
     /// Files and directories of more seeds.
     pub corpus: Vec<PathBuf>,
     /// Where everything goes.
@@ -67,6 +70,7 @@ impl CampaignConfig {
             engines: Engine::ALL.to_vec(),
             hunt: Hunt::default(),
             judge: None,
+            aim: None,
             corpus: Vec::new(),
             out: PathBuf::from("campaigns/latest"),
             resume: false,

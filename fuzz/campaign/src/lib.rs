@@ -5,6 +5,7 @@
 //! what is done when and keeps what comes of it. It must not judge: what a discrepancy is, and
 //! which have the same cause, is for `assay_differential` to say.
 
+mod aim;
 mod batch;
 mod config;
 mod coverage;
@@ -37,6 +38,7 @@ mod testing;
 mod tiers;
 mod worker;
 
+pub use aim::Aim;
 pub use config::{CampaignConfig, FailOn, Shard};
 pub use coverage::Coverage;
 pub use error::{Error, Result};

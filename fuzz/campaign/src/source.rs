@@ -4,6 +4,7 @@
 //! and on nothing else.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use assay_generator::{
@@ -13,7 +14,7 @@ use assay_generator::{
 use crate::pool::Pool;
 use crate::random::Random;
 use crate::store::{self, Store};
-use crate::{Error, Result, files};
+use crate::{Aim, Error, Result, files};
 
 /// How a pickle comes about, with weights; those of a hunt for divergences beside.
 const MIX: [(Origin, usize, usize); 7] = [
@@ -33,7 +34,13 @@ enum Origin {
     Decoy,
     MutatedInteresting,
     MutatedSeed,
+    /// What the campaign is aimed at.
+    Aimed,
 }
+
+/// Of so many pickles of an aimed campaign all but one are aimed; that one is a mutation of what
+/// was interesting, which brings the uses of an object that no aim foresees.
+const AIMED: usize = 8;
 
 /// Random bytes that a mutation may draw on: it asks for a few dozen.
 const ENTROPY: usize = 512;
@@ -58,6 +65,7 @@ pub struct Source {
     seed: u64,
     place: [u64; 2],
     divergence: bool,
+    aim: Option<Arc<Aim>>,
 }
 
 /// Everything given: the corpus first, then seeds, regressions and gadgets. Of the corpus, a
@@ -111,14 +119,21 @@ impl Source {
                 (profile, Generator::new(Config { profile, max_opcodes, ..Config::default() }))
             })
             .collect();
-        Self { generators, seeds, jobs: jobs.max(1), seed, place, divergence }
+        Self { generators, seeds, jobs: jobs.max(1), seed, place, divergence, aim: None }
+    }
+
+    /// The source, aimed: nothing is dealt out as it was given.
+    pub fn aimed(mut self, aim: Option<Arc<Aim>>) -> Self {
+        self.aim = aim;
+        self
     }
 
     /// The pickles of a batch. The first batches bring what was given, as it is.
     pub fn batch(&self, number: u64, size: usize, pool: &Pool) -> Vec<Vec<u8>> {
         let first = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(size);
         let dealt = self.seeds.iter().skip(self.place[1] as usize).step_by(self.jobs);
-        let mut out: Vec<Vec<u8>> = dealt.skip(first).take(size).cloned().collect();
+        let given = if self.aim.is_none() { size } else { 0 };
+        let mut out: Vec<Vec<u8>> = dealt.skip(first).take(given).cloned().collect();
         let stream = Random::at(self.seed, &self.place).next();
         let mut random = Random::at(self.seed, &[self.place[0], self.place[1], number]);
         while out.len() < size {
@@ -145,6 +160,10 @@ impl Source {
                 random.fill(&mut entropy);
                 decoy(&attack, allowed, &mut Unstructured::new(&entropy))
             }
+            Origin::Aimed => match &self.aim {
+                Some(aim) => aim.pickle(random),
+                None => self.generate(Profile::Mixed, stream, index),
+            },
             Origin::MutatedInteresting => match pool.pick(random) {
                 Some(base) => mutated(base, random),
                 None => self.generate(Profile::Mixed, stream, index),
@@ -164,6 +183,10 @@ impl Source {
     }
 
     fn origin(&self, random: &mut Random) -> Origin {
+        if self.aim.is_some() {
+            let stray = random.below(AIMED) == 0;
+            return if stray { Origin::MutatedInteresting } else { Origin::Aimed };
+        }
         let weight = |row: &(Origin, usize, usize)| if self.divergence { row.2 } else { row.1 };
         let mut at = random.below(MIX.iter().map(weight).sum());
         for row in &MIX {

@@ -182,7 +182,8 @@ impl<'s, 'c> Worker<'s, 'c> {
                 config.max_opcodes,
                 seeds,
                 divergence,
-            ),
+            )
+            .aimed(config.aim.clone()),
             tested: config.analyzers.iter().map(start).collect::<Result<_>>()?,
             control,
             oracle: Tiers::new(config)?,

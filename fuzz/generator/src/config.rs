@@ -52,6 +52,10 @@ pub struct SafeGlobal {
     pub items: Option<Template>,
     /// Key and value of each item, by SETITEM or SETITEMS.
     pub pairs: Option<(Template, Template)>,
+    /// What each member is, by ADDITEMS.
+    pub members: Option<Template>,
+    /// With what the object is called in its turn, after all that.
+    pub applied: Option<Vec<Template>>,
     /// What it leaves on the stack.
     pub result: Slot,
     /// The least protocol in which picklers write it.
@@ -80,6 +84,8 @@ struct Entry {
     state: Option<toml::Value>,
     items: Option<toml::Value>,
     pairs: Option<[toml::Value; 2]>,
+    members: Option<toml::Value>,
+    applied: Option<Vec<toml::Value>>,
     result: Option<String>,
     min_protocol: Option<u8>,
     max_protocol: Option<u8>,
@@ -116,6 +122,11 @@ impl Entry {
                 }
                 None => None,
             },
+            members: one(self.members.as_ref())?,
+            applied: match &self.applied {
+                Some(args) => Some(args.iter().map(Template::from_toml).collect::<Result<_, _>>()?),
+                None => None,
+            },
             result,
             min_protocol: self.min_protocol.unwrap_or(0),
             max_protocol: self.max_protocol.unwrap_or(5),
@@ -126,6 +137,25 @@ impl Entry {
 }
 
 impl SafeGlobal {
+    /// The call of a global with these arguments, by REDUCE, and nothing else.
+    pub fn call(global: GlobalName, args: Vec<Template>) -> Self {
+        Self {
+            global,
+            how: Opcode::Reduce,
+            args,
+            kwargs: None,
+            state: None,
+            items: None,
+            pairs: None,
+            members: None,
+            applied: None,
+            result: Slot { kind: Kind::Object, hashable: false },
+            min_protocol: 0,
+            max_protocol: 5,
+            weight: 1,
+        }
+    }
+
     /// The idioms that come with this crate, from `data/benign.toml`.
     ///
     /// # Panics
@@ -160,6 +190,8 @@ impl SafeGlobal {
             + self.state.as_ref().map_or(0, Template::cost)
             + self.items.as_ref().map_or(0, |item| 3 * item.cost())
             + self.pairs.as_ref().map_or(0, |items| 3 * pair(items))
+            + self.members.as_ref().map_or(0, |member| 3 * member.cost())
+            + self.applied.iter().flatten().map(Template::cost).sum::<usize>()
     }
 }
 

@@ -181,6 +181,14 @@ impl Emitter<'_, '_> {
             self.state(state, tweak);
             self.op(Opcode::Build);
         }
+        if let Some(member) = &idiom.members {
+            let count = self.choices.below(4);
+            self.add_items(count, |e| e.template(member));
+        }
+        if let Some(args) = &idiom.applied {
+            self.tuple_of(args.len(), |e, index| e.template(&args[index]));
+            self.op(Opcode::Reduce);
+        }
         self.afterwards(tweak);
     }
 

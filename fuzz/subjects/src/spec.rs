@@ -55,7 +55,8 @@ const THIRD_PARTIES: [&str; 6] = [
     "torch-weights-only",
 ];
 
-/// An analyser by name: `assay`, `assay:POLICY`, `planted:NAME` or `exec:COMMAND`.
+/// An analyser by name: `assay`, `assay:POLICY`, `assay:POLICY~CONDITION`, `planted:NAME` or
+/// `exec:COMMAND`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SubjectSpec {
     name: String,
@@ -68,6 +69,9 @@ enum Kind {
     Assay,
     /// Ours, with a policy of its own.
     AssayWith(String),
+    /// Ours, with a policy of its own that lacks one condition; what it promises is the policy
+    /// with the condition.
+    AssayWithout(String, String),
     /// A small scanner with a planted hole, by name, or the one without.
     Planted(String),
     /// A command that speaks the protocol.
@@ -82,7 +86,7 @@ impl SubjectSpec {
 
     /// Whether it is our own analyser.
     pub fn is_assay(&self) -> bool {
-        matches!(self.kind, Kind::Assay | Kind::AssayWith(_))
+        matches!(self.kind, Kind::Assay | Kind::AssayWith(_) | Kind::AssayWithout(..))
     }
 
     /// What refutes its `safe` when nothing is said: our own analyser promises a policy, others
@@ -94,7 +98,7 @@ impl SubjectSpec {
     /// The policy by which its `safe` is to be tested: its own if it has one, else the run's.
     pub fn policy(&self, run: &Policy) -> Result<Policy> {
         match &self.kind {
-            Kind::AssayWith(own) => Ok(Policy::load(&[own])?),
+            Kind::AssayWith(own) | Kind::AssayWithout(own, _) => Ok(Policy::load(&[own])?),
             _ => Ok(run.clone()),
         }
     }
@@ -103,6 +107,11 @@ impl SubjectSpec {
     pub fn start(&self, policy: &Policy, timeout: Duration) -> Result<Box<dyn Subject>> {
         Ok(match &self.kind {
             Kind::Assay | Kind::AssayWith(_) => Box::new(AssaySubject::new(self.policy(policy)?)),
+            Kind::AssayWithout(_, condition) => {
+                let whole = self.policy(policy)?;
+                let condition = whole.condition(condition)?;
+                Box::new(AssaySubject::new(whole.without(&condition)))
+            }
             Kind::Planted(name) => {
                 let scanner = Scanner::named(name).ok_or_else(|| Error::Hole(name.clone()))?;
                 Box::new(PlantedSubject(scanner))
@@ -119,7 +128,12 @@ impl FromStr for SubjectSpec {
         let kind = match text.split_once(':') {
             None if text == "assay" => Kind::Assay,
             Some(("assay", "")) => return Err(Error::Empty(text.into(), "`assay:POLICY`")),
-            Some(("assay", policy)) => Kind::AssayWith(policy.to_owned()),
+            Some(("assay", policy)) => match policy.split_once('~') {
+                Some((policy, condition)) => {
+                    Kind::AssayWithout(policy.to_owned(), condition.to_owned())
+                }
+                None => Kind::AssayWith(policy.to_owned()),
+            },
             Some(("planted", name)) => {
                 if Scanner::named(name).is_none() {
                     return Err(Error::Hole(name.to_owned()));
@@ -162,6 +176,10 @@ mod tests {
         let kind = |text: &str| text.parse::<SubjectSpec>().unwrap().kind;
         assert_eq!(kind("assay"), Kind::Assay);
         assert_eq!(kind("assay:numpy"), Kind::AssayWith("numpy".into()));
+        assert_eq!(
+            kind("assay:stdlib~data/_codecs:encode/call[0]/count"),
+            Kind::AssayWithout("stdlib".into(), "data/_codecs:encode/call[0]/count".into())
+        );
         assert_eq!(kind("planted:inst-unread"), Kind::Planted("inst-unread".into()));
         assert_eq!(kind("planted:base"), Kind::Planted("base".into()));
         assert_eq!(
@@ -179,6 +197,24 @@ mod tests {
         assert!(error("exec: ").contains("names nothing"));
         assert!(error("assay:").contains("names nothing"));
         assert!(error("planted:x").contains("assay planted list"));
+    }
+
+    #[test]
+    fn without_a_condition_more_is_safe_and_as_much_is_promised() {
+        let run = Policy::load(&["data"]).unwrap();
+        let verdict = |spec: &SubjectSpec| {
+            let mut subject = spec.start(&run, Duration::from_secs(1)).unwrap();
+            subject.judge(b"c_codecs\nencode\n(Vx\nVrot13\ntR.").verdict
+        };
+        let whole: SubjectSpec = "assay:stdlib".parse().unwrap();
+        let less: SubjectSpec = "assay:stdlib~data/_codecs:encode/call[0]/arg[1]".parse().unwrap();
+        assert_eq!(verdict(&whole), crate::Judged::Unproven);
+        assert_eq!(verdict(&less), crate::Judged::Safe);
+        assert_eq!(less.judge_mode(), JudgeBy::Policy);
+        assert_eq!(less.policy(&run).unwrap().names(), ["stdlib"]);
+        let unknown: SubjectSpec = "assay:stdlib~data/x:y/call".parse().unwrap();
+        let refused = unknown.start(&run, Duration::from_secs(1)).err().unwrap().to_string();
+        assert!(refused.contains("assay policy conditions"), "{refused}");
     }
 
     #[test]

@@ -58,12 +58,21 @@ unsafe fn note(trace: &mut Trace, event: &str, args: P) {
                 trace.log.incomplete(event);
                 detail(trace, effect::CODE, event, args);
             }
+            // `Lib/ctypes/__init__.py` opens the running program itself: nothing is loaded.
+            "ctypes.dlopen" if importing && is_none(args, 0) => {}
             _ => {
                 if let Some(kind) = effects::of_event(event, importing) {
                     detail(trace, kind, event, args);
                 }
             }
         }
+    }
+}
+
+unsafe fn is_none(args: P, index: isize) -> bool {
+    // SAFETY: `args` is a tuple; the index is checked.
+    unsafe {
+        index < ffi::PyTuple_Size(args) && ffi::PyTuple_GetItem(args, index) == ffi::Py_None()
     }
 }
 

@@ -77,7 +77,31 @@ unsafe fn describe(o: P) -> String {
         if raw::type_is_named(class, "method-wrapper") {
             return describe(field(o, offset::METHOD_WRAPPER_DESCR));
         }
+        if is_cython_function(class) {
+            return format!("{}.{}", text_attribute(o, c"__module__"), qualname(o));
+        }
         format!("{}.__call__", type_name(class))
+    }
+}
+
+/// Whether it is the type of functions that Cython compiled: each library has one of its own, and
+/// its name says nothing of the function.
+unsafe fn is_cython_function(class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the caller's promise; what is found in the type is borrowed.
+    unsafe {
+        let name = raw::c_text(field(class.cast(), offset::TYPE_NAME));
+        let is_cython = name.strip_prefix("_cython_").is_some_and(|rest| {
+            rest.ends_with(".cython_function_or_method") || rest.ends_with(".fused_cython_function")
+        });
+        // Whoever takes that name in Python has no getter in C to go with it.
+        let in_c = |attribute: &std::ffi::CStr, kind: &str| {
+            let descriptor = raw::in_type(class.cast(), attribute);
+            !descriptor.is_null() && raw::type_is_named(ffi::Py_TYPE(descriptor), kind)
+        };
+        is_cython
+            && in_c(c"__qualname__", "getset_descriptor")
+            && (in_c(c"__module__", "member_descriptor")
+                || in_c(c"__module__", "getset_descriptor"))
     }
 }
 
@@ -140,7 +164,7 @@ unsafe fn qualname(o: P) -> String {
 }
 
 unsafe fn text_attribute(o: P, name: &std::ffi::CStr) -> String {
-    // SAFETY: `o` is an exact function: its getters run nothing else.
+    // SAFETY: `o` is a function of Python's or Cython's: its getters run nothing else.
     unsafe {
         let value = ffi::PyObject_GetAttrString(o, name.as_ptr());
         if value.is_null() {

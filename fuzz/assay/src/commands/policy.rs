@@ -1,5 +1,7 @@
 //! `assay policy`: the built-in policies, what they say, and which entries files need.
 
+mod conditions;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -9,6 +11,7 @@ use serde_json::json;
 
 use crate::escape::escape;
 use crate::exit::{Exit, Tally};
+use crate::globals::Globals;
 use crate::input;
 use crate::options::{Format, FormatArgs};
 use crate::output::{self, BOLD, DIM, Output};
@@ -61,11 +64,15 @@ Examples:
         #[command(flatten)]
         format: FormatArgs,
     },
+    Conditions(conditions::Conditions),
+    Measure(conditions::Measure),
 }
 
-pub fn run(args: &Args) -> Result<Exit> {
+pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     let mut out = Output::stdout();
     match &args.action {
+        Action::Conditions(args) => return conditions::list(args),
+        Action::Measure(args) => return conditions::measure(args, globals),
         Action::List { format } => {
             for (name, summary) in Policy::builtin() {
                 match format.format {

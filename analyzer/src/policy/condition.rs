@@ -1,0 +1,377 @@
+//! Conditions: what contracts demand, each by a stable name, and policies that lack one.
+//!
+//! A contract is tested by deleting one *condition* of it at a time: a campaign must then find
+//! that the policy has become unsound, or the condition is not needed. A condition is a part of a
+//! contract that refuses something. What a contract *trusts* (helpers, other names of its objects)
+//! is no condition: observers ask for it, pickles don't.
+//!
+//! Names read `PROFILE/MODULE:NAME/PART`, with the first global of the contract:
+//! `data/_codecs:encode/call[0]/arg[1]`. This module must not say which conditions matter.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::contract::{Append, Contract, Form, Kind, Returns};
+use super::pattern::{Pattern, Signature};
+use super::{Policy, PolicyError};
+
+/// A way to use a global or its instances by arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Way {
+    /// REDUCE, INST, OBJ.
+    Call,
+    /// NEWOBJ, NEWOBJ_EX.
+    New,
+    /// The call of an instance.
+    Apply,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Call, Self::New, Self::Apply];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::New => "new",
+            Self::Apply => "apply",
+        }
+    }
+
+    /// The forms that a contract allows it in.
+    pub fn forms(self, contract: &Contract) -> &[Form] {
+        match self {
+            Self::Call => &contract.call,
+            Self::New => &contract.new,
+            Self::Apply => &contract.apply,
+        }
+    }
+
+    fn forms_mut(self, contract: &mut Contract) -> &mut Vec<Form> {
+        match self {
+            Self::Call => &mut contract.call,
+            Self::New => &mut contract.new,
+            Self::Apply => &mut contract.apply,
+        }
+    }
+}
+
+/// What of a contract is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// `call`: that it is not allowed at all.
+    Never(Way),
+    /// `call[0]/arg[1]/item[2]`: the pattern of an argument, or of an item of a tuple in it.
+    Argument {
+        /// By which way.
+        way: Way,
+        /// Which of its forms.
+        form: usize,
+        /// Which argument.
+        index: usize,
+        /// Which item of it, of that one, and so on.
+        items: Vec<usize>,
+    },
+    /// `call[0]/count`: how many arguments there are.
+    Count(Way, usize),
+    /// `call[0]/returns`: of which classes instances are made, where an argument names the class.
+    Made(Way, usize),
+    /// `build`: that BUILD is not allowed at all.
+    NeverBuilt,
+    /// `build[0]/item[1]`: the pattern of a state, or of an item of it.
+    State {
+        /// Which of the states.
+        index: usize,
+        /// Which item of it, of that one, and so on.
+        items: Vec<usize>,
+    },
+    /// `append`: with what APPEND may extend an instance.
+    Append,
+    /// `setitem`: that items may not be set.
+    SetItem,
+    /// `add`: that nothing may be added.
+    Add,
+    /// `kept`: that the global itself may not be kept as a value.
+    Kept,
+    /// `kind`: that it is no class, where a class is wanted.
+    Kind,
+}
+
+impl Part {
+    fn name(&self) -> String {
+        let nested = |mut name: String, items: &[usize]| {
+            for item in items {
+                let _ = write!(name, "/item[{item}]");
+            }
+            name
+        };
+        match self {
+            Self::Never(way) => way.name().to_owned(),
+            Self::Argument { way, form, index, items } => {
+                nested(format!("{}[{form}]/arg[{index}]", way.name()), items)
+            }
+            Self::Count(way, form) => format!("{}[{form}]/count", way.name()),
+            Self::Made(way, form) => format!("{}[{form}]/returns", way.name()),
+            Self::NeverBuilt => "build".to_owned(),
+            Self::State { index, items } => nested(format!("build[{index}]"), items),
+            Self::Append => "append".to_owned(),
+            Self::SetItem => "setitem".to_owned(),
+            Self::Add => "add".to_owned(),
+            Self::Kept => "kept".to_owned(),
+            Self::Kind => "kind".to_owned(),
+        }
+    }
+}
+
+/// A condition of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Its stable name.
+    pub name: String,
+    /// What it demands, for people.
+    pub demands: String,
+    /// What of its contract it is.
+    pub part: Part,
+    /// The contract, by its place in the policy.
+    index: usize,
+}
+
+impl Policy {
+    /// Every condition of every contract, in the order of the contracts.
+    pub fn conditions(&self) -> Vec<Condition> {
+        let mut out = Vec::new();
+        for (index, contract) in self.contracts.iter().enumerate() {
+            // A contract all of whose globals another profile speaks of has no say.
+            let Some((module, name)) = contract.globals.iter().find(|(module, name)| {
+                self.index.get(module).and_then(|names| names.get(name)) == Some(&index)
+            }) else {
+                continue;
+            };
+            for (part, demands) in parts(contract, self.has_instances(contract)) {
+                let name = format!("{}/{module}:{name}/{}", contract.profile, part.name());
+                out.push(Condition { name, demands, part, index });
+            }
+        }
+        out
+    }
+
+    /// The condition of that name.
+    ///
+    /// # Errors
+    /// If the policy has none.
+    pub fn condition(&self, name: &str) -> Result<Condition, PolicyError> {
+        let found = self.conditions().into_iter().find(|condition| condition.name == name);
+        found.ok_or_else(|| PolicyError::Condition(name.to_owned()))
+    }
+
+    /// The contract that has the condition.
+    pub fn contract_with(&self, condition: &Condition) -> &Contract {
+        &self.contracts[condition.index]
+    }
+
+    /// The policy without that condition of it: whatever the condition refused is allowed.
+    pub fn without(&self, condition: &Condition) -> Self {
+        let mut weakened = self.clone();
+        let contract = Arc::make_mut(&mut weakened.contracts[condition.index]);
+        delete(contract, &condition.part);
+        weakened
+    }
+
+    /// Whether some allowed use gives an instance of the contract's own.
+    fn has_instances(&self, contract: &Contract) -> bool {
+        let mut own = contract.call.iter().chain(&contract.new);
+        let made = contract.kind == Kind::Class
+            && (!contract.new.is_empty() || contract.returns == Returns::Instance)
+            && own.any(|form| {
+                let returns = form.returns.as_ref().unwrap_or(&contract.returns);
+                *returns == Returns::Instance
+            });
+        let is_own = |returns: &Returns| match returns {
+            Returns::InstanceOf(key) => key.split_once(':').is_some_and(|(module, name)| {
+                contract.globals.iter().any(|own| own.0 == module && own.1 == name)
+            }),
+            _ => false,
+        };
+        made || self.contracts.iter().any(|other| {
+            let mut forms = other.call.iter().chain(&other.new).chain(&other.apply);
+            is_own(&other.returns) || forms.any(|form| form.returns.as_ref().is_some_and(is_own))
+        })
+    }
+}
+
+/// Every condition of a contract, with what it demands.
+fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
+    let mut out = Vec::new();
+    for way in Way::ALL {
+        let possible = match way {
+            // What is no global of anywhere can't be asked for.
+            Way::Call => contract.everywhere,
+            Way::New => contract.everywhere && contract.kind == Kind::Class,
+            Way::Apply => instances,
+        };
+        let forms = way.forms(contract);
+        if forms.is_empty() && possible {
+            out.push((Part::Never(way), "not allowed".to_owned()));
+        }
+        for (form, Form { args, returns }) in forms.iter().enumerate() {
+            for (index, pattern) in args.patterns.iter().enumerate() {
+                for (items, pattern) in within(pattern) {
+                    out.push((Part::Argument { way, form, index, items }, pattern.to_string()));
+                }
+            }
+            if args.required > 0 || !args.rest {
+                out.push((Part::Count(way, form), format!("({args})")));
+            }
+            if let Returns::InstanceOfArgument(index) =
+                returns.as_ref().unwrap_or(&contract.returns)
+            {
+                let demands = format!("argument {index} may be made without arguments");
+                out.push((Part::Made(way, form), demands));
+            }
+        }
+    }
+    if instances {
+        if contract.build.is_empty() {
+            out.push((Part::NeverBuilt, "not allowed".to_owned()));
+        }
+        for (index, pattern) in contract.build.iter().enumerate() {
+            for (items, pattern) in within(pattern) {
+                out.push((Part::State { index, items }, pattern.to_string()));
+            }
+        }
+        if contract.append != Append::Any {
+            let what = if contract.append == Append::No { "not allowed" } else { "plain values" };
+            out.push((Part::Append, what.to_owned()));
+        }
+        for (allowed, part) in [(contract.setitem, Part::SetItem), (contract.add, Part::Add)] {
+            if !allowed {
+                out.push((part, "not allowed".to_owned()));
+            }
+        }
+    }
+    if !contract.kept {
+        out.push((Part::Kept, "not to be kept as a value".to_owned()));
+    }
+    if contract.kind != Kind::Class {
+        out.push((Part::Kind, "no class".to_owned()));
+    }
+    out
+}
+
+/// The pattern and those of the items of tuples in it, each with the way to it, but for such as
+/// take anything.
+fn within(pattern: &Pattern) -> Vec<(Vec<usize>, &Pattern)> {
+    let mut out = Vec::new();
+    if *pattern != Pattern::Any {
+        out.push((Vec::new(), pattern));
+    }
+    if let Pattern::TupleOf(signature) = pattern {
+        for (item, pattern) in signature.patterns.iter().enumerate() {
+            out.extend(within(pattern).into_iter().map(|(mut items, pattern)| {
+                items.insert(0, item);
+                (items, pattern)
+            }));
+        }
+    }
+    out
+}
+
+fn delete(contract: &mut Contract, part: &Part) {
+    match part {
+        Part::Never(way) => {
+            way.forms_mut(contract).push(Form { args: Signature::anything(), returns: None });
+        }
+        Part::Argument { way, form, index, items } => {
+            let every = contract.returns.clone();
+            let form = &mut way.forms_mut(contract)[*form];
+            free(&mut form.args.patterns[*index], items);
+            // That instances of it can be made is demanded of the same argument once more.
+            if *form.returns.as_ref().unwrap_or(&every) == Returns::InstanceOfArgument(*index) {
+                form.returns = Some(Returns::Pattern(Pattern::Any));
+            }
+        }
+        Part::Count(way, form) => {
+            let args = &mut way.forms_mut(contract)[*form].args;
+            args.required = 0;
+            if !args.rest {
+                args.patterns.push(Pattern::Any);
+                args.rest = true;
+            }
+        }
+        Part::Made(way, form) => {
+            let of_any_class = Returns::Pattern(Pattern::Any);
+            way.forms_mut(contract)[*form].returns = Some(of_any_class);
+        }
+        Part::NeverBuilt => contract.build.push(Pattern::Any),
+        Part::State { index, items } => free(&mut contract.build[*index], items),
+        Part::Append => contract.append = Append::Any,
+        Part::SetItem => contract.setitem = true,
+        Part::Add => contract.add = true,
+        Part::Kept => contract.kept = true,
+        Part::Kind => contract.kind = Kind::Class,
+    }
+}
+
+/// Makes the pattern, or that of an item within, take anything.
+fn free(pattern: &mut Pattern, items: &[usize]) {
+    match (items.split_first(), pattern) {
+        (Some((item, rest)), Pattern::TupleOf(signature)) => {
+            free(&mut signature.patterns[*item], rest);
+        }
+        (_, pattern) => *pattern = Pattern::Any,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Verdict, analyze};
+
+    fn judged(condition: &str, pickle: &[u8]) -> (Verdict, Verdict) {
+        let policy = Policy::load(&["stdlib"]).unwrap();
+        let weakened = policy.without(&policy.condition(condition).unwrap());
+        (analyze(pickle, &policy).verdict, analyze(pickle, &weakened).verdict)
+    }
+
+    #[test]
+    fn each_kind_of_condition_can_be_deleted() {
+        for (condition, pickle) in [
+            ("data/_codecs:encode/call[0]/arg[1]", &b"c_codecs\nencode\n(Vx\nVrot13\ntR."[..]),
+            ("data/_codecs:encode/call[0]/count", b"c_codecs\nencode\n(Vx\ntR."),
+            ("stdlib/uuid:UUID/call", b"cuuid\nUUID\n(Vx\ntR."),
+            ("stdlib/uuid:UUID/build[0]", b"cuuid\nUUID\n)\x81]b."),
+            ("stdlib/builtins:range/build", b"cbuiltins\nrange\n(I1\ntR]b."),
+            ("stdlib/random:Random/build[0]/item[0]", b"crandom\nRandom\n)R(VX\n)Ntb."),
+            ("stdlib/operator:itemgetter/apply", b"coperator\nitemgetter\n(I0\ntR(NtR."),
+            ("stdlib/array:array/append", b"carray\narray\n(Vb\ntR]a."),
+            ("stdlib/collections:deque/setitem", b"ccollections\ndeque\n)RNNs."),
+            ("stdlib/collections:deque/add", b"\x80\x04ccollections\ndeque\n)R(K\x01\x90."),
+            (
+                "stdlib/builtins:Ellipsis/kind",
+                b"ccollections\ndefaultdict\n(cbuiltins\nEllipsis\ntR.",
+            ),
+        ] {
+            assert_eq!(
+                judged(condition, pickle),
+                (Verdict::Unproven, Verdict::Safe),
+                "{condition}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_lead_back() {
+        for (profile, _) in Policy::builtin() {
+            let policy = Policy::load(&[profile]).unwrap();
+            let conditions = policy.conditions();
+            let mut names: Vec<&str> = conditions.iter().map(|c| c.name.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), conditions.len(), "{profile}");
+            for condition in conditions.iter().step_by(17) {
+                assert_eq!(policy.condition(&condition.name).unwrap(), *condition);
+            }
+        }
+        let policy = Policy::load(&["data"]).unwrap();
+        assert!(policy.condition("data/_codecs:encode/call[9]").is_err());
+    }
+}
