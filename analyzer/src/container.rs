@@ -7,17 +7,16 @@
 
 mod compressed;
 mod npy;
+mod sevenz;
 mod tarball;
+pub(crate) mod torch;
 mod zipped;
 
 use std::borrow::Cow;
-
-use assay_pickle::{Opcode, Reader};
+use std::io::Read;
 
 use crate::limits::Limits;
-
-/// Containers within containers that are opened.
-const MAX_DEPTH: u32 = 4;
+use crate::probe::is_pickle;
 
 /// A stream of pickles found in a file.
 #[derive(Clone, Debug)]
@@ -37,6 +36,8 @@ pub(crate) struct Payload<'a> {
 pub(crate) struct Damage {
     /// Where in the container.
     pub member: Option<String>,
+    /// The rule for its reason.
+    pub rule: &'static str,
     /// What is wrong.
     pub message: String,
 }
@@ -54,9 +55,15 @@ pub(crate) struct Contents<'a> {
 
 /// Finds the streams of pickles in a file.
 pub(crate) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Contents<'a> {
-    let mut contents = Contents::default();
-    let mut unpacker = Unpacker { budget: limits.unpacked as usize, contents: &mut contents };
+    let mut unpacker = Unpacker {
+        limits,
+        unpacked: limits.unpacked,
+        stored: bytes.len() as u64,
+        members: limits.members,
+        contents: Contents::default(),
+    };
     let format = unpacker.unpack(None, Cow::Borrowed(bytes), 0);
+    let mut contents = unpacker.contents;
     if format.is_none() {
         let bytes = Cow::Borrowed(bytes);
         contents.payloads.push(Payload { member: None, loader: None, offset: 0, bytes });
@@ -65,10 +72,22 @@ pub(crate) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Contents<'a> {
     contents
 }
 
+/// Bytes that a member may unpack to whatever its ratio: too few to be a bomb.
+const SMALL: u64 = 64 << 20;
+
+/// Damages that are kept: enough to see what is wrong.
+const MAX_DAMAGE: usize = 100;
+
 /// The state of unpacking.
-struct Unpacker<'c, 'a> {
-    budget: usize,
-    contents: &'c mut Contents<'a>,
+struct Unpacker<'l, 'a> {
+    limits: &'l Limits,
+    /// Bytes that may still be unpacked.
+    unpacked: u64,
+    /// Bytes that may still be checked where they lie: those of the file, each once.
+    stored: u64,
+    /// Members that may still be opened.
+    members: usize,
+    contents: Contents<'a>,
 }
 
 impl<'a> Unpacker<'_, 'a> {
@@ -80,23 +99,64 @@ impl<'a> Unpacker<'_, 'a> {
         depth: u32,
     ) -> Option<&'static str> {
         let format = recognise(&bytes)?;
-        if depth >= MAX_DEPTH {
-            self.damage(member, "containers are nested too deeply to be opened");
+        if depth >= self.limits.containers {
+            self.give_up(member, "containers are nested too deeply to be opened");
             return Some(format);
         }
         match format {
             "zip" => zipped::unpack(self, member, &bytes, depth),
             "npy" => npy::unpack(self, member, bytes),
             "tar" => tarball::unpack(self, member, &bytes, depth),
-            "7z" => self.damage(member, "7z archives can't be opened"),
+            "torch" => torch::unpack(self, member, bytes),
+            "7z" => sevenz::unpack(self, member, &bytes, depth),
             _ => compressed::unpack(self, member, format, &bytes, depth),
         }
         Some(format)
     }
 
+    /// Whether one more member may be opened.
+    fn may_open(&mut self, outer: Option<&str>) -> bool {
+        if self.members == 0 {
+            self.give_up(outer, "there are more members than the analysis opens");
+            return false;
+        }
+        self.members -= 1;
+        true
+    }
+
+    /// Reads what `packed` bytes unpack to. What goes wrong is noted; what was read before stays.
+    fn read(&mut self, member: Option<&str>, packed: u64, reader: impl Read) -> Vec<u8> {
+        let proportionate = packed.saturating_mul(self.limits.ratio).max(SMALL);
+        let limit = self.unpacked.min(proportionate);
+        let mut data = Vec::new();
+        let result = reader.take(limit.saturating_add(1)).read_to_end(&mut data);
+        if data.len() as u64 > limit {
+            data.truncate(limit as usize);
+            self.give_up(member, "unpacks to more than the analysis takes");
+        } else if let Err(error) = result {
+            self.damage(member, format!("can't be unpacked: {error}"));
+        }
+        self.unpacked -= data.len() as u64;
+        data
+    }
+
+    /// Reads what holds no pickle, to see that it is whole; `stored` if it takes no unpacking.
+    fn check(&mut self, member: &str, stored: bool, reader: impl Read) {
+        let left = if stored { &mut self.stored } else { &mut self.unpacked };
+        let limit = *left;
+        let result = std::io::copy(&mut reader.take(limit.saturating_add(1)), &mut std::io::sink());
+        *left = limit.saturating_sub(*result.as_ref().unwrap_or(&limit));
+        match result {
+            Ok(length) if length > limit => {
+                self.give_up(Some(member), "unpacks to more than the analysis takes");
+            }
+            Ok(_) => {}
+            Err(error) => self.damage(Some(member), format!("can't be unpacked: {error}")),
+        }
+    }
+
     /// Takes a member that was unpacked: a container, a pickle, or neither.
     fn member(&mut self, name: String, loader: Option<&'static str>, bytes: Vec<u8>, depth: u32) {
-        self.budget = self.budget.saturating_sub(bytes.len());
         if recognise(&bytes).is_some() {
             self.unpack(Some(&name), Cow::Owned(bytes), depth + 1);
         } else if loader.is_some() || is_pickle(&bytes) {
@@ -107,8 +167,19 @@ impl<'a> Unpacker<'_, 'a> {
     }
 
     fn damage(&mut self, member: Option<&str>, message: impl Into<String>) {
-        let damage = Damage { member: member.map(str::to_owned), message: message.into() };
-        self.contents.damage.push(damage);
+        self.note("damaged-container", member, message.into());
+    }
+
+    /// Notes that a budget ran out.
+    fn give_up(&mut self, member: Option<&str>, message: &str) {
+        self.note("budget", member, message.to_owned());
+    }
+
+    fn note(&mut self, rule: &'static str, member: Option<&str>, message: String) {
+        if self.contents.damage.len() < MAX_DAMAGE {
+            let member = member.map(str::to_owned);
+            self.contents.damage.push(Damage { member, rule, message });
+        }
     }
 }
 
@@ -126,45 +197,11 @@ fn recognise(bytes: &[u8]) -> Option<&'static str> {
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some("xz"),
         [0x5d, 0, 0, _, _, 0xff, 0xff, ..] => Some("lzma"),
         [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
+        [b'Z', b'F', b'0', b'x', ..] => Some("zfile"),
+        _ if bytes.starts_with(torch::MAGIC) => Some("torch"),
         [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some("7z"),
         _ if zlib(bytes) => Some("zlib"),
         _ if bytes.get(257..262) == Some(b"ustar") => Some("tar"),
         _ => None,
     }
-}
-
-/// Opcodes read before a member that is neither framed nor declared is taken for a pickle.
-const MAX_PROBE: usize = 1 << 16;
-
-/// Opcodes that ask for a global, or call.
-const ASKS: [Opcode; 7] = [
-    Opcode::Global,
-    Opcode::Inst,
-    Opcode::StackGlobal,
-    Opcode::Ext1,
-    Opcode::Ext2,
-    Opcode::Ext4,
-    Opcode::Reduce,
-];
-
-/// Whether a member of an archive is to be judged as a pickle: it declares a protocol, or reads
-/// as opcodes to a STOP, or asks for a global on the way to a fault.
-fn is_pickle(bytes: &[u8]) -> bool {
-    if matches!(bytes, [0x80, 0..=5, ..]) {
-        return true;
-    }
-    let mut reader = Reader::new(bytes);
-    let mut opcodes = 0;
-    let mut names = false;
-    while opcodes < MAX_PROBE {
-        match reader.read() {
-            Ok(instruction) if instruction.opcode == Opcode::Stop => return opcodes > 0,
-            Ok(instruction) => {
-                names |= ASKS.contains(&instruction.opcode);
-            }
-            Err(_) => return names,
-        }
-        opcodes += 1;
-    }
-    true
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::container::{self, Damage, Payload};
+use crate::container::{self, Damage, Payload, torch};
 use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::policy::Policy;
@@ -43,6 +43,10 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
     let mut items: Vec<FileItem> = Vec::new();
     for payload in contents.payloads {
         for (loader, mut pickle) in judge(&payload, policy, limits) {
+            for held in &mut pickle.holds {
+                let bytes = &payload.bytes[held.offset..held.offset + held.length];
+                held.verdict = Some(analyze_with(bytes, policy, limits).verdict);
+            }
             shift(&mut pickle, payload.offset);
             let member = payload.member.clone();
             items.push(FileItem { member, loader, pickle });
@@ -51,9 +55,12 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
     items.extend(contents.damage.into_iter().map(|damage| damaged(damage, bytes.len())));
     if let Some(format) = contents.format {
         // What `pickle.load` of the file itself would ask for counts as well: a tar's first bytes
-        // are a name of anyone's choice.
-        let raw = analyze_with(bytes, policy, limits);
-        let asking = raw.pickles.into_iter().filter(|pickle| {
+        // are a name of anyone's choice. (Torch's oldest format is a stream of pickles, judged above.)
+        let raw = match format {
+            "torch" => Vec::new(),
+            _ => analyze_with(bytes, policy, limits).pickles,
+        };
+        let asking = raw.into_iter().filter(|pickle| {
             let names = pickle.reasons.iter().any(|reason| reason.global.is_some());
             pickle.verdict == Verdict::Dangerous || names || !pickle.globals.is_empty()
         });
@@ -74,6 +81,10 @@ fn judge(
     limits: &Limits,
 ) -> Vec<(Option<&'static str>, PickleAnalysis)> {
     let loader = match payload.loader {
+        Some(torch::TENSORS) => {
+            let rest = analyze_as(&payload.bytes, policy, Loader::Pickle, limits).pickles;
+            return rest.into_iter().filter(acts).map(|pickle| (payload.loader, pickle)).collect();
+        }
         Some("torch.load") => Loader::Torch,
         _ => Loader::Pickle,
     };
@@ -87,10 +98,7 @@ fn judge(
     let followed = analyze_as(&payload.bytes, policy, Loader::Joblib, limits).pickles;
     let mut items: Vec<_> =
         followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
-    let acting = plain
-        .pickles
-        .into_iter()
-        .filter(|pickle| pickle.reasons.iter().any(|reason| ACTS.contains(&reason.rule)));
+    let acting = plain.pickles.into_iter().filter(acts);
     items.extend(acting.map(|pickle| (payload.loader, pickle)));
     items
 }
@@ -110,10 +118,18 @@ const ACTS: [&str; 8] = [
     "persistent-id",
 ];
 
+/// Whether loading does something that is not allowed, even if it then fails.
+fn acts(pickle: &PickleAnalysis) -> bool {
+    pickle.reasons.iter().any(|reason| ACTS.contains(&reason.rule))
+}
+
 fn shift(pickle: &mut PickleAnalysis, by: usize) {
     pickle.offset += by;
     for reason in &mut pickle.reasons {
         reason.offset += by;
+    }
+    for held in &mut pickle.holds {
+        held.offset += by;
     }
     if let Some(malformed) = &mut pickle.malformed {
         malformed.offset += by;
@@ -122,7 +138,7 @@ fn shift(pickle: &mut PickleAnalysis, by: usize) {
 
 fn damaged(damage: Damage, length: usize) -> FileItem {
     let reason = Reason {
-        rule: "damaged-container",
+        rule: damage.rule,
         severity: Severity::Warning,
         offset: 0,
         opcode: "",

@@ -30,6 +30,7 @@ mod limits;
 mod loader;
 mod machine;
 mod policy;
+mod probe;
 mod rules;
 mod sarif;
 mod stream;
@@ -46,4 +47,4 @@ pub use policy::{
 pub use rules::{RULES, Rule, rule};
 pub use sarif::sarif;
 pub use stream::{analyze, analyze_with};
-pub use verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};
+pub use verdict::{Analysis, Held, Malformed, PickleAnalysis, Reason, Severity, Verdict};

@@ -2,36 +2,48 @@
 
 use serde_json::{Value, json};
 
+use crate::file::FileItem;
 use crate::rules::RULES;
-use crate::verdict::{PickleAnalysis, Severity};
+use crate::verdict::Severity;
 
-/// The log of a run over files: each with the path to show and what was found in it.
+/// The log of a run over files: what was found, each with the path to show.
 ///
 /// Reasons against `safe` become results; `dangerous` ones are errors, others warnings. The
 /// region is given in bytes, since a pickle has no lines.
-pub fn sarif<'a>(pickles: impl IntoIterator<Item = (&'a str, &'a PickleAnalysis)>) -> Value {
+pub fn sarif<'a>(items: impl IntoIterator<Item = (&'a str, &'a FileItem)>) -> Value {
     let rules: Vec<Value> = RULES
         .iter()
         .map(|rule| json!({"id": rule.name, "shortDescription": {"text": rule.summary}}))
         .collect();
-    let results: Vec<Value> = pickles
+    let results: Vec<Value> = items
         .into_iter()
-        .flat_map(|(path, pickle)| pickle.reasons.iter().map(move |reason| (path, reason)))
-        .map(|(path, reason)| {
+        .flat_map(|(path, item)| item.pickle.reasons.iter().map(move |reason| (path, item, reason)))
+        .map(|(path, item, reason)| {
             let level = match reason.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
             let index = RULES.iter().position(|rule| rule.name == reason.rule);
+            let mut location =
+                json!({"physicalLocation": {"artifactLocation": {"uri": uri(path)}}});
+            match &item.member {
+                // Offsets count from the start of the member, which the file has not as such.
+                Some(member) => {
+                    let name = format!("{member} at byte {}", reason.offset);
+                    location["logicalLocations"] =
+                        json!([{"name": name, "fullyQualifiedName": member, "kind": "member"}]);
+                }
+                None => {
+                    location["physicalLocation"]["region"] =
+                        json!({"byteOffset": reason.offset, "byteLength": 1});
+                }
+            }
             json!({
                 "ruleId": reason.rule,
                 "ruleIndex": index,
                 "level": level,
                 "message": {"text": reason.message},
-                "locations": [{"physicalLocation": {
-                    "artifactLocation": {"uri": uri(path)},
-                    "region": {"byteOffset": reason.offset, "byteLength": 1},
-                }}],
+                "locations": [location],
             })
         })
         .collect();
@@ -66,13 +78,13 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Policy, analyze};
+    use crate::{Policy, analyze_file};
 
     #[test]
     fn a_reason_becomes_a_result() {
         let policy = Policy::load(&["stdlib"]).unwrap();
-        let analysis = analyze(b"cos\nsystem\n(S'id'\ntR.", &policy);
-        let log = sarif(analysis.pickles.iter().map(|pickle| ("a b.pkl", pickle)));
+        let analysis = analyze_file(b"cos\nsystem\n(S'id'\ntR.", &policy);
+        let log = sarif(analysis.items.iter().map(|item| ("a b.pkl", item)));
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["ruleId"], "denied-global");
         assert_eq!(result["level"], "error");

@@ -83,6 +83,9 @@ impl Rest {
         if last.reasons.len() < MAX_PICKLES {
             last.reasons.extend(next.reasons);
         }
+        if last.holds.len() < MAX_PICKLES {
+            last.holds.extend(next.holds);
+        }
     }
 }
 
@@ -196,5 +199,6 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
         globals: findings.globals,
         calls: findings.calls,
         malformed,
+        holds: findings.holds,
     }
 }

@@ -84,6 +84,20 @@ pub struct PickleAnalysis {
     pub calls: Vec<String>,
     /// Where it stops being a pickle.
     pub malformed: Option<Malformed>,
+    /// Constants in it whose bytes are pickles themselves. Loading it does not load them; whoever
+    /// takes them out may. They count for no verdict.
+    pub holds: Vec<Held>,
+}
+
+/// A constant whose bytes are a pickle.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Held {
+    /// Offset in bytes of the inner pickle.
+    pub offset: usize,
+    /// Its length in bytes.
+    pub length: usize,
+    /// What it would be judged if it were loaded; [`crate::analyze_file`] says so.
+    pub verdict: Option<Verdict>,
 }
 
 /// What was found out about a stream of pickles.

@@ -1,7 +1,6 @@
 //! Compressed files: what joblib and people write.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use super::{Payload, Unpacker, recognise};
 
@@ -12,32 +11,29 @@ pub(super) fn unpack(
     bytes: &[u8],
     depth: u32,
 ) {
-    let mut data = Vec::new();
-    let limit = unpacker.budget as u64 + 1;
-    let result = match format {
-        "gzip" => flate2::read::MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut data),
-        "zlib" => flate2::read::ZlibDecoder::new(bytes).take(limit).read_to_end(&mut data),
-        "bz2" => bzip2::read::MultiBzDecoder::new(bytes).take(limit).read_to_end(&mut data),
-        "xz" => {
-            liblzma::read::XzDecoder::new_multi_decoder(bytes).take(limit).read_to_end(&mut data)
+    let packed = bytes.len() as u64;
+    let data = match format {
+        "gzip" => unpacker.read(member, packed, flate2::read::MultiGzDecoder::new(bytes)),
+        "zlib" => unpacker.read(member, packed, flate2::read::ZlibDecoder::new(bytes)),
+        "zfile" => {
+            let bytes = bytes.get(ZFILE_HEADER..).unwrap_or_default();
+            let bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
+            unpacker.read(member, packed, flate2::read::ZlibDecoder::new(bytes))
         }
+        "bz2" => unpacker.read(member, packed, bzip2::read::MultiBzDecoder::new(bytes)),
+        "xz" => unpacker.read(member, packed, liblzma::read::XzDecoder::new_multi_decoder(bytes)),
         "lzma" => match liblzma::stream::Stream::new_lzma_decoder(MEMORY) {
             Ok(stream) => {
                 let decoder = liblzma::read::XzDecoder::new_stream(bytes, stream);
-                decoder.take(limit).read_to_end(&mut data)
+                unpacker.read(member, packed, decoder)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                unpacker.damage(member, format!("can't be unpacked: {error}"));
+                Vec::new()
+            }
         },
-        _ => lz4_flex::frame::FrameDecoder::new(bytes).take(limit).read_to_end(&mut data),
+        _ => unpacker.read(member, packed, lz4_flex::frame::FrameDecoder::new(bytes)),
     };
-    if data.len() as u64 >= limit {
-        unpacker.damage(member, "unpacks to more than the analysis takes");
-        return;
-    }
-    if let Err(error) = result {
-        unpacker.damage(member, format!("the {format} data can't be unpacked: {error}"));
-    }
-    unpacker.budget -= data.len();
     if recognise(&data).is_some() {
         unpacker.unpack(member, Cow::Owned(data), depth + 1);
     } else if !data.is_empty() {
@@ -52,3 +48,7 @@ pub(super) fn unpack(
 
 /// Bytes that the decoder of the old lzma format may take.
 const MEMORY: u64 = 128 << 20;
+
+/// Bytes of the header of joblib's oldest compressed files (`numpy_pickle_compat.py` read_zfile):
+/// `ZF` and the length in hexadecimal, padded; perhaps one blank more.
+const ZFILE_HEADER: usize = 21;

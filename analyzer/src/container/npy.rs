@@ -59,3 +59,8 @@ fn may_hold_objects(header: &[u8]) -> bool {
         !(KNOWN.contains(&word) || number || plain)
     })
 }
+
+/// Whether what begins so is an array of plain data, in which there is nothing to judge.
+pub(super) fn is_plain(head: &[u8]) -> bool {
+    head.starts_with(b"\x93NUMPY") && header(head).is_some_and(|(_, text)| !may_hold_objects(text))
+}

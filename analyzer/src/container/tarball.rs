@@ -1,7 +1,5 @@
 //! Tar archives.
 
-use std::io::Read;
-
 use super::Unpacker;
 
 pub(super) fn unpack(
@@ -28,17 +26,19 @@ pub(super) fn unpack(
         };
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = outer.map_or(name.clone(), |outer| format!("{outer}!{name}"));
-        let limit = unpacker.budget as u64;
-        let mut data = Vec::new();
-        if let Err(error) = entry.take(limit + 1).read_to_end(&mut data) {
-            unpacker.damage(Some(&path), format!("is damaged: {error}"));
-        }
-        if data.len() as u64 > limit {
-            unpacker.damage(Some(&path), "unpacks to more than the analysis takes");
+        if !unpacker.may_open(outer) {
             return;
         }
+        let data = unpacker.read(Some(&path), entry.size(), entry);
         if !data.is_empty() {
-            unpacker.member(path, None, data, depth);
+            unpacker.member(path, loader(&name), data, depth);
         }
     }
+}
+
+/// `torch.load` takes a tar for its oldest format (`torch/serialization.py` legacy_load), in which
+/// `storages` and `tensors` are pickles with raw bytes between: those are not followed, so that
+/// such a file is never safe.
+fn loader(name: &str) -> Option<&'static str> {
+    matches!(name, "pickle" | "storages" | "tensors" | "sys_info").then_some("torch.load")
 }

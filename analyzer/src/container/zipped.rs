@@ -1,14 +1,23 @@
 //! Zip archives: `torch.save`, `numpy.savez` and plain ones.
+//!
+//! Python's `zipfile` and torch's reader (miniz) both go by the central directory, but differ in
+//! what they check: Python compares names with the local headers and sums, torch does neither and
+//! takes names whatever their case. Where they could differ, the archive counts as damaged.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read};
 
-use zip::ZipArchive;
-use zip::read::ZipFile;
+use zip::read::{ZipFile, ZipReadOptions, read_zipfile_from_stream};
+use zip::{CompressionMethod, ZipArchive};
 
-use super::Unpacker;
+use super::{Unpacker, npy};
 
-/// The local header's signature.
-const LOCAL: &[u8; 4] = b"PK\x03\x04";
+/// Signatures of an entry of the central directory, and of the record that ends it.
+const ENTRY: &[u8; 4] = b"PK\x01\x02";
+const END: &[u8; 4] = b"PK\x05\x06";
+
+/// Bytes of a member that are looked at to see whether it is plain data.
+const HEAD: u64 = 1 << 16;
 
 pub(super) fn unpack(
     unpacker: &mut Unpacker<'_, '_>,
@@ -20,63 +29,119 @@ pub(super) fn unpack(
         Ok(archive) => archive,
         Err(error) => {
             unpacker.damage(outer, format!("the zip archive can't be read: {error}"));
+            salvage(unpacker, outer, bytes, depth);
             return;
         }
     };
+    compare_readers(unpacker, outer, &mut archive, bytes);
     // `torch.save` puts everything into one folder, its pickle as `data.pkl`.
     let torch = archive
         .file_names()
         .flatten()
-        .find_map(|name| Some(name.strip_suffix("data.pkl")?.to_owned()))
+        .find_map(|name| {
+            let end = name.len().checked_sub("data.pkl".len())?;
+            let folder = name.get(..end)?;
+            name.get(end..)?.eq_ignore_ascii_case("data.pkl").then(|| folder.to_owned())
+        })
         .filter(|folder| folder.is_empty() || folder.ends_with('/'));
-    let mut known = Vec::new();
-    let mut names = Vec::new();
+    let mut names = HashSet::new();
     for index in 0..archive.len() {
-        let (name, span) = match archive.by_index_raw(index) {
-            Ok(entry) => (name_of(&entry), span(&entry)),
+        if !unpacker.may_open(outer) {
+            return;
+        }
+        let options = ZipReadOptions::new().ignore_encryption_flag(true);
+        let (path, in_torch) = match archive.by_index_with_options(index, options) {
+            Ok(mut entry) => {
+                let name = name_of(&entry);
+                let path = path(outer, &name);
+                if entry.encrypted() {
+                    unpacker
+                        .damage(Some(&path), "is marked as encrypted, which readers may ignore");
+                }
+                if torch.is_some() && !names.insert(name.to_ascii_lowercase()) {
+                    let message =
+                        "the name differs from another's in case only: torch takes either";
+                    unpacker.damage(Some(&path), message);
+                }
+                let in_torch = torch
+                    .as_deref()
+                    .and_then(|folder| name.strip_prefix(folder))
+                    .map(str::to_owned);
+                let stored = entry.compression() == CompressionMethod::Stored;
+                if in_torch.as_deref().is_some_and(is_tensor) {
+                    unpacker.check(&path, stored, &mut entry);
+                    continue;
+                }
+                let mut head = Vec::new();
+                // What is wrong shows again below.
+                let _ = (&mut entry).take(HEAD).read_to_end(&mut head);
+                if npy::is_plain(&head) {
+                    unpacker.check(&path, stored, &mut entry);
+                    continue;
+                }
+                (path, in_torch)
+            }
             Err(error) => {
+                // What it says of itself is wrong; its bytes may be a pickle all the same.
                 unpacker.damage(outer, format!("entry {index} can't be read: {error}"));
-                continue;
+                (path(outer, &index.to_string()), None)
             }
         };
-        known.push(span);
-        let mut data = Vec::new();
-        let result = read(&mut archive, index, unpacker.budget, &mut data);
-        let path = match outer {
-            Some(outer) => format!("{outer}!{name}"),
-            None => name.clone(),
+        let options = ZipReadOptions::new().ignore_encryption_flag(true);
+        let mut data = match archive.by_index_with_options(index, options) {
+            Ok(entry) => unpacker.read(Some(&path), entry.compressed_size(), entry),
+            Err(_) => Vec::new(),
         };
-        if let Err(message) = result {
-            unpacker.damage(Some(&path), message);
+        if data.is_empty()
+            && let Ok(entry) = archive.by_index_raw(index)
+        {
+            data = unpacker.read(Some(&path), entry.compressed_size(), entry);
         }
-        if names.contains(&name) {
-            unpacker
-                .damage(Some(&path), "the name occurs twice: readers differ in which they take");
-        }
-        let in_torch = torch.as_deref().and_then(|folder| name.strip_prefix(folder));
-        let loader = match in_torch {
-            // The bytes of tensors, numbered.
-            Some(name)
-                if name
-                    .strip_prefix("data/")
-                    .is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit())) =>
-            {
-                continue;
-            }
-            Some("data.pkl" | "constants.pkl") => Some("torch.load"),
+        let loader = match in_torch.as_deref() {
+            Some(name) if is_pickle_of_torch(name) => Some("torch.load"),
             _ => None,
         };
-        names.push(name);
         if !data.is_empty() {
             unpacker.member(path, loader, data, depth);
         }
     }
-    let hidden = bytes.windows(LOCAL.len()).enumerate().filter(|(at, window)| {
-        window == LOCAL && !known.iter().any(|(start, end)| (*start..*end).contains(at))
-    });
-    for (at, _) in hidden {
-        let message = format!("an entry at byte {at} is not in the central directory");
+}
+
+/// Notes what readers could differ in.
+fn compare_readers(
+    unpacker: &mut Unpacker<'_, '_>,
+    outer: Option<&str>,
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    bytes: &[u8],
+) {
+    if let Err(error) = archive.validate_header_consistency() {
+        unpacker.damage(outer, format!("readers differ in what they take: {error}"));
+    }
+    if archive.offset() != 0 {
+        unpacker.damage(outer, "bytes stand before the archive, which readers count differently");
+    }
+    let directory = usize::try_from(archive.central_directory_start()).unwrap_or(usize::MAX);
+    let directory = bytes.get(directory..).unwrap_or_default();
+    let count = |signature: &[u8]| directory.windows(4).filter(|at| *at == signature).count();
+    if count(END) != 1 || count(ENTRY) != archive.len() {
+        let message = "the central directory can be read in several ways";
         unpacker.damage(outer, message);
+    }
+}
+
+/// Without a central directory: entry after entry, by the local headers.
+fn salvage(unpacker: &mut Unpacker<'_, '_>, outer: Option<&str>, bytes: &[u8], depth: u32) {
+    let mut rest = bytes;
+    while let Ok(Some(mut entry)) = read_zipfile_from_stream(&mut rest) {
+        if !unpacker.may_open(outer) {
+            return;
+        }
+        let path = path(outer, &name_of(&entry));
+        let data = unpacker.read(Some(&path), bytes.len() as u64, &mut entry);
+        drop(entry);
+        if !data.is_empty() {
+            unpacker.member(path, None, data, depth);
+        }
     }
 }
 
@@ -87,26 +152,16 @@ fn name_of<R: Read>(entry: &ZipFile<'_, R>) -> String {
     }
 }
 
-/// From the local header of an entry to the end of its data.
-fn span<R: Read>(entry: &ZipFile<'_, R>) -> (usize, usize) {
-    let start = entry.header_start();
-    let end = entry.data_start().unwrap_or(start) + entry.compressed_size();
-    (start as usize, end as usize)
+fn path(outer: Option<&str>, name: &str) -> String {
+    outer.map_or_else(|| name.to_owned(), |outer| format!("{outer}!{name}"))
 }
 
-/// Unpacks an entry; what was read before an error is kept.
-fn read(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    index: usize,
-    budget: usize,
-    data: &mut Vec<u8>,
-) -> Result<(), String> {
-    let entry = archive.by_index(index).map_err(|error| format!("can't be unpacked: {error}"))?;
-    let limit = budget as u64;
-    entry.take(limit + 1).read_to_end(data).map_err(|error| format!("is damaged: {error}"))?;
-    if data.len() as u64 > limit {
-        data.clear();
-        return Err("unpacks to more than the analysis takes".to_owned());
-    }
-    Ok(())
+/// The bytes of tensors, numbered.
+fn is_tensor(name: &str) -> bool {
+    name.strip_prefix("data/")
+        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_pickle_of_torch(name: &str) -> bool {
+    ["data.pkl", "constants.pkl"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }

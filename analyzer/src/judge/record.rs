@@ -3,10 +3,13 @@
 use assay_pickle::Opcode;
 
 use crate::domain::{Alive, GlobalId};
-use crate::verdict::{Reason, Severity, Verdict};
+use crate::verdict::{Held, Reason, Severity, Verdict};
 
 /// Reasons kept a pickle: enough to see what is wrong, few enough to read.
 const MAX_REASONS: usize = 50;
+
+/// Pickles within a pickle that are noted.
+const MAX_HELD: usize = 50;
 
 /// The record of one pickle.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(crate) struct Record {
     seen: Vec<[u32; 3]>,
     pickle: u32,
     facts: Option<Vec<String>>,
+    holds: Vec<Held>,
 }
 
 impl Default for Record {
@@ -39,6 +43,7 @@ impl Default for Record {
             seen: Vec::new(),
             pickle: 1,
             facts: None,
+            holds: Vec::new(),
         }
     }
 }
@@ -49,6 +54,7 @@ pub(crate) struct Findings {
     pub reasons: Vec<Reason>,
     pub globals: Vec<String>,
     pub calls: Vec<String>,
+    pub holds: Vec<Held>,
 }
 
 impl Record {
@@ -100,6 +106,13 @@ impl Record {
         let opcode = self.opcode.map_or("", Opcode::name);
         let reason = Reason { rule, severity, offset: self.offset, opcode, global, message };
         self.reasons.push(reason);
+    }
+
+    /// Notes that bytes of the input are a pickle within the pickle.
+    pub(crate) fn held(&mut self, offset: usize, length: usize) {
+        if self.holds.len() < MAX_HELD {
+            self.holds.push(Held { offset, length, verdict: None });
+        }
     }
 
     /// Whether further reasons are only counted, not kept.
@@ -169,6 +182,7 @@ impl Record {
             reasons: std::mem::take(&mut self.reasons),
             globals: std::mem::take(&mut self.globals),
             calls: std::mem::take(&mut self.calls),
+            holds: std::mem::take(&mut self.holds),
         }
     }
 }

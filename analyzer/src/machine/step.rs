@@ -5,6 +5,7 @@ use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
 use super::{Behind, Fault, Flow, Machine};
 use crate::domain::{Alive, Value};
 use crate::fact::Fact;
+use crate::probe;
 
 impl Machine<'_, '_> {
     /// Runs one opcode.
@@ -42,6 +43,7 @@ impl Machine<'_, '_> {
             | Opcode::BinUnicode8 => self.stack.push(Value::Str(here)),
             Opcode::String | Opcode::BinString | Opcode::ShortBinString => {
                 self.stack.push(Value::Str8(here));
+                self.note_held(instruction);
                 if self.judge.text_of(Value::Str8(here)).is_none() {
                     // The default encoding is ASCII, which raises; Latin-1 and bytes do not.
                     self.judge.record.may_stop(Alive::NONE);
@@ -49,8 +51,12 @@ impl Machine<'_, '_> {
             }
             Opcode::ShortBinBytes | Opcode::BinBytes | Opcode::BinBytes8 => {
                 self.stack.push(Value::Bytes(here));
+                self.note_held(instruction);
             }
-            Opcode::ByteArray8 => self.stack.push(Value::ByteArray),
+            Opcode::ByteArray8 => {
+                self.stack.push(Value::ByteArray);
+                self.note_held(instruction);
+            }
             Opcode::NextBuffer => {
                 // Without buffers it raises; with them it is the caller's own object.
                 self.judge.record.may_stop(Alive::NONE);
@@ -225,6 +231,16 @@ impl Machine<'_, '_> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Notes a constant whose bytes are a pickle themselves.
+    fn note_held(&mut self, instruction: &Instruction<'_>) {
+        if let Argument::Bytes(data) | Argument::String8(data) = instruction.argument
+            && data.last() == Some(&b'.')
+            && probe::is_whole_pickle(data)
+        {
+            self.judge.record.held(instruction.end() - data.len(), data.len());
+        }
     }
 
     /// Whether the opcode before this one is EMPTY_DICT: the dict on top is then empty.

@@ -110,7 +110,7 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     )?;
     if args.format == ScanFormat::Sarif {
         out.json(&sarif(logged.iter().flat_map(|(path, analysis)| {
-            analysis.items.iter().map(|item| (path.as_str(), &item.pickle))
+            analysis.items.iter().map(|item| (path.as_str(), item))
         })))?;
     }
     out.flush()?;
@@ -168,6 +168,13 @@ fn block(out: &mut Output, path: &str, item: &FileItem, one_of_many: bool) -> Re
             reason.offset,
             escape(&reason.message),
             reason.rule,
+        ))?;
+    }
+    for held in &pickle.holds {
+        let verdict = held.verdict.map_or("not judged", Verdict::name);
+        out.line(format_args!(
+            "          byte {}: holds a pickle of {} bytes, which this one does not load; by itself {verdict} {DIM}[note]{DIM:#}",
+            held.offset, held.length,
         ))?;
     }
     Ok(())

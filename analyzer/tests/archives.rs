@@ -1,0 +1,267 @@
+//! Archives that lie, are cut, or are bombs: what is readable is judged, and they are never safe.
+
+use std::io::{Cursor, Write};
+
+use assay_analyzer::{FileAnalysis, Limits, Policy, Verdict, analyze_file, analyze_file_with};
+
+const DATA: &[u8] = b"\x80\x04]\x94K\x01a.";
+const ATTACK: &[u8] = b"cos\nsystem\n(S'true'\ntR.";
+
+fn policy() -> Policy {
+    Policy::load(&["torch"]).expect("the profile is built in")
+}
+
+fn judge(bytes: &[u8]) -> FileAnalysis {
+    analyze_file(bytes, &policy())
+}
+
+fn within(bytes: &[u8], limits: Limits) -> FileAnalysis {
+    analyze_file_with(bytes, &policy(), &limits)
+}
+
+fn rules(analysis: &FileAnalysis) -> Vec<&'static str> {
+    analysis.items.iter().flat_map(|item| &item.pickle.reasons).map(|reason| reason.rule).collect()
+}
+
+/// A zip archive whose members are stored as they are.
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, data) in members {
+        writer.start_file(*name, stored).unwrap();
+        writer.write_all(data).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).position(|window| window == what).expect("it is there")
+}
+
+/// Where the local header, the central one and the record at the end begin.
+fn headers(bytes: &[u8]) -> [usize; 3] {
+    [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"].map(|signature| find(bytes, signature))
+}
+
+/// Python refuses a member whose sum is wrong; torch does not look.
+#[test]
+fn a_wrong_sum_hides_nothing() {
+    let mut bytes = zip(&[("m/data.pkl", ATTACK)]);
+    let [local, central, _] = headers(&bytes);
+    bytes[local + 14] ^= 1;
+    bytes[central + 16] ^= 1;
+    let file = judge(&bytes);
+    assert_eq!(file.verdict, Verdict::Dangerous);
+    assert!(rules(&file).contains(&"damaged-container"));
+}
+
+#[test]
+fn a_flag_that_says_encrypted_hides_nothing() {
+    for both in [false, true] {
+        let mut bytes = zip(&[("m/data.pkl", ATTACK)]);
+        let [local, central, _] = headers(&bytes);
+        bytes[central + 8] |= 1;
+        if both {
+            bytes[local + 6] |= 1;
+        }
+        assert_eq!(judge(&bytes).verdict, Verdict::Dangerous);
+        let mut bytes = zip(&[("m/data.pkl", DATA)]);
+        bytes[central + 8 - ATTACK.len() + DATA.len()] |= 1;
+        assert_eq!(judge(&bytes).verdict, Verdict::Unproven);
+    }
+}
+
+/// Python compares the two names, torch takes the central one.
+#[test]
+fn two_names_for_one_member() {
+    let mut bytes = zip(&[("m/data.pkl", DATA)]);
+    assert_eq!(judge(&bytes).verdict, Verdict::Safe);
+    let name = find(&bytes, b"data.pkl");
+    bytes[name] = b'x';
+    assert_eq!(judge(&bytes).verdict, Verdict::Unproven);
+}
+
+#[test]
+fn sizes_and_methods_that_differ() {
+    for (at, byte) in [(8, 8), (18, 1), (22, 1)] {
+        let mut bytes = zip(&[("m/data.pkl", DATA)]);
+        bytes[at] ^= byte;
+        assert_eq!(judge(&bytes).verdict, Verdict::Unproven, "byte {at} of the local header");
+    }
+    // A method that no reader undoes: the bytes are judged as they are.
+    let mut bytes = zip(&[("m/data.pkl", ATTACK)]);
+    let [local, central, _] = headers(&bytes);
+    bytes[local + 8] = 8;
+    bytes[central + 10] = 8;
+    assert_ne!(judge(&bytes).verdict, Verdict::Safe);
+}
+
+/// Torch finds its members whatever the case of their names.
+#[test]
+fn names_that_differ_in_case() {
+    let file = judge(&zip(&[("m/DATA.PKL", DATA)]));
+    assert_eq!((file.verdict, file.items[0].loader), (Verdict::Safe, Some("torch.load")));
+    let file = judge(&zip(&[("m/data.pkl", DATA), ("m/Data.pkl", DATA)]));
+    assert_eq!(file.verdict, Verdict::Unproven);
+}
+
+#[test]
+fn two_members_of_one_name() {
+    let mut bytes = zip(&[("m/data.pkl", DATA), ("m/dat2.pkl", ATTACK)]);
+    while let Some(at) = bytes.windows(8).position(|window| window == b"dat2.pkl") {
+        bytes[at + 3] = b'a';
+    }
+    assert_ne!(judge(&bytes).verdict, Verdict::Safe);
+}
+
+#[test]
+fn two_ends_and_bytes_before_the_archive() {
+    let bytes = zip(&[("m/data.pkl", DATA)]);
+    let end = bytes[headers(&bytes)[2]..].to_vec();
+    assert_eq!(judge(&[&bytes[..], &end].concat()).verdict, Verdict::Unproven);
+    let shifted = [&bytes[..], &bytes].concat();
+    assert_eq!(judge(&shifted).verdict, Verdict::Unproven);
+}
+
+#[test]
+fn without_a_central_directory_members_are_still_found() {
+    let bytes = zip(&[("m/data.pkl", DATA), ("other", ATTACK)]);
+    let cut = &bytes[..headers(&bytes)[1]];
+    let file = judge(cut);
+    assert_eq!(file.verdict, Verdict::Dangerous);
+    assert_eq!(file.items[1].member.as_deref(), Some("other"));
+    let bytes = zip(&[("m/data.pkl", DATA)]);
+    assert_eq!(judge(&bytes[..headers(&bytes)[1]]).verdict, Verdict::Unproven);
+}
+
+/// The bytes of tensors hold no pickle, and may be larger than what may be unpacked.
+#[test]
+fn tensors_take_no_memory() {
+    let tensor = vec![7; 1 << 20];
+    let bytes = zip(&[("m/data.pkl", DATA), ("m/data/0", &tensor)]);
+    let small = Limits { unpacked: 1000, ..Limits::default() };
+    assert_eq!(within(&bytes, small.clone()).verdict, Verdict::Safe);
+    let mut damaged = bytes;
+    let at = find(&damaged, &tensor[..100]);
+    damaged[at] = 8;
+    assert_eq!(within(&damaged, small).verdict, Verdict::Unproven);
+}
+
+#[test]
+fn bombs_run_out_of_their_budgets() {
+    let zeros = vec![0; 100 << 20];
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(&zeros).unwrap();
+    let bomb = writer.finish().unwrap();
+    let tight = Limits { ratio: 10, ..Limits::default() };
+    assert!(rules(&within(&bomb, tight)).contains(&"budget"));
+    let small = Limits { unpacked: 1 << 20, ..Limits::default() };
+    assert!(rules(&within(&bomb, small)).contains(&"budget"));
+    let many = zip(&[("a", DATA), ("b", DATA), ("c", ATTACK)]);
+    assert_eq!(judge(&many).verdict, Verdict::Dangerous);
+    let file = within(&many, Limits { members: 2, ..Limits::default() });
+    assert_eq!((file.verdict, rules(&file)), (Verdict::Unproven, vec!["budget"]));
+    let nested = zip(&[("a", &zip(&[("b", &zip(&[("c", DATA)]))]))]);
+    assert_eq!(judge(&nested).verdict, Verdict::Safe);
+    let flat = Limits { containers: 2, ..Limits::default() };
+    assert_eq!(rules(&within(&nested, flat)), ["budget"]);
+}
+
+/// With each method of the library, and as one solid block.
+#[test]
+fn members_of_a_7z_are_judged_each() {
+    for (data, verdict) in [(DATA, Verdict::Safe), (ATTACK, Verdict::Dangerous)] {
+        let bytes = sevenz(&[("a.pkl", DATA), ("notes.txt", b"Nothing."), ("b.pkl", data)]);
+        let file = judge(&bytes);
+        assert_eq!((file.format, file.verdict), (Some("7z"), verdict), "{:?}", file.items);
+        let members: Vec<_> = file.items.iter().filter_map(|i| i.member.as_deref()).collect();
+        assert_eq!(members, ["a.pkl", "b.pkl"]);
+    }
+    let whole = sevenz(&[("a.pkl", ATTACK)]);
+    // Wherever it is cut or changed, nothing panics, and it is never safe.
+    for at in 6..whole.len() {
+        assert_ne!(judge(&whole[..at]).verdict, Verdict::Safe);
+        let mut changed = whole.clone();
+        changed[at] ^= 0xff;
+        assert_ne!(judge(&changed).verdict, Verdict::Safe, "byte {at}");
+    }
+}
+
+fn sevenz(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = sevenz_rust2::ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    for (name, data) in members {
+        let entry = sevenz_rust2::ArchiveEntry::new_file(name);
+        writer.push_archive_entry(entry, Some(*data)).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// Torch's oldest two formats.
+#[test]
+fn legacy_files_of_torch() {
+    let magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
+    let version = b"\x80\x02M\xe9\x03.";
+    let system = b"\x80\x02}.";
+    let tensor =
+        b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02NtQ.";
+    let keys = b"\x80\x02]X\x01\0\0\x000a.";
+    let raw = b"\x02\0\0\0\0\0\0\0\0\0\x80?\0\0\0@";
+    let head = [&magic[..], version, system].concat();
+    let file = [&head[..], tensor, keys, raw].concat();
+    let judged = judge(&file);
+    assert_eq!(
+        (judged.format, judged.verdict),
+        (Some("torch"), Verdict::Safe),
+        "{:?}",
+        judged.items
+    );
+    assert!(judged.items.iter().all(|item| item.loader == Some("torch.load")));
+    let attack = [&head[..], ATTACK, keys, raw].concat();
+    assert_eq!(judge(&attack).verdict, Verdict::Dangerous);
+    // Whoever loads on and on reaches what stands among the tensors' bytes.
+    let behind = [&file[..], ATTACK].concat();
+    assert_eq!(judge(&behind[..file.len() - raw.len()]).verdict, Verdict::Safe);
+    let among = [&file[..file.len() - raw.len()], ATTACK].concat();
+    assert_ne!(judge(&among).verdict, Verdict::Safe);
+    assert_ne!(judge(&file[..head.len() + 9]).verdict, Verdict::Safe);
+}
+
+#[test]
+fn the_oldest_files_of_torch_are_tars() {
+    let tar = |pickle: &[u8]| {
+        let mut builder = tar::Builder::new(Vec::new());
+        let storages = [&b"\x80\x02K\x01."[..], &[0xff; 16]].concat();
+        for (name, data) in [("storages", &storages[..]), ("pickle", pickle)] {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(data.len() as u64);
+            builder.append_data(&mut header, name, data).unwrap();
+        }
+        builder.into_inner().unwrap()
+    };
+    assert_eq!(judge(&tar(ATTACK)).verdict, Verdict::Dangerous);
+    // The raw bytes in it are not followed.
+    assert_eq!(judge(&tar(DATA)).verdict, Verdict::Unproven);
+}
+
+#[test]
+fn pickles_within_pickles_are_noted_and_count_for_nothing() {
+    let outer = [&b"\x80\x04C"[..], &[ATTACK.len() as u8], ATTACK, b"C\x04end.\x86."].concat();
+    let file = judge(&outer);
+    assert_eq!(file.verdict, Verdict::Safe);
+    let [held] = &file.items[0].pickle.holds[..] else { panic!("{:?}", file.items) };
+    assert_eq!((held.offset, held.length), (4, ATTACK.len()));
+    assert_eq!(held.verdict, Some(Verdict::Dangerous));
+    let json = serde_json::to_value(&file.items[0]).unwrap();
+    assert_eq!(json["holds"][0]["verdict"], "dangerous");
+}
+
+/// `ZF`, the length in hexadecimal, and zlib: joblib before 0.10.
+#[test]
+fn oldest_compressed_files_of_joblib() {
+    let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(ATTACK).unwrap();
+    let packed = writer.finish().unwrap();
+    let file = [format!("ZF{:<19}", "0x17").as_bytes(), &packed].concat();
+    assert_eq!(judge(&file).verdict, Verdict::Dangerous);
+}
