@@ -2,7 +2,7 @@
 
 /// Steps for each byte of a stream, where no other budget is given. An honest pickle needs less
 /// than two: one an opcode, and one for each argument that is looked at.
-const STEPS_A_BYTE: u64 = 32;
+const STEPS_A_BYTE: u64 = 16;
 
 /// Steps that even the smallest stream may take.
 const STEPS: u64 = 1 << 20;
@@ -21,7 +21,7 @@ const STEPS: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Steps for one stream of pickles: one an opcode, and one for each value, or eight bytes of
-    /// text, that an opcode looks at again. `None`: 32 for each byte of the stream, and 1,048,576
+    /// text, that an opcode looks at again. `None`: 16 for each byte of the stream, and 1,048,576
     /// at least, so that time is linear whatever the input.
     pub steps: Option<u64>,
     /// Bytes that the values alive in one stream may take. 1 GiB: about what plain data of 1 GiB

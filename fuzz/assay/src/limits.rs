@@ -10,7 +10,7 @@ use crate::size;
 #[command(next_help_heading = "Budgets (running out means unproven, with the reason)")]
 pub struct LimitArgs {
     /// Steps for one stream of pickles: one an opcode, and one for each value that an opcode looks
-    /// at again [default: 32 for each byte, 1048576 at least]
+    /// at again [default: 16 for each byte, 1048576 at least]
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
     /// Memory for the values alive in one stream
