@@ -6,6 +6,7 @@ mod campaign;
 mod check;
 mod dis;
 mod endurance;
+mod exhaustive;
 mod generate;
 mod help;
 mod machine;

@@ -207,7 +207,8 @@ impl Certificate {
                 thousands(self.programs)
             )
         };
-        let of = format!("{of} of at most {} opcodes over this alphabet", self.length);
+        let opcodes = if self.length == 1 { "opcode" } else { "opcodes" };
+        let of = format!("{of} of at most {} {opcodes} over this alphabet", self.length);
         if self.hunt == "divergence" {
             return format!(
                 "{of}, engines or versions part on {} in the deny tier, for {} root causes.",
@@ -231,14 +232,23 @@ impl Certificate {
             self.engines.join(", "),
             self.modes
         );
+        let parted = match self.hunt.as_str() {
+            "all" => {
+                format!(" Engines or versions part on {}.", thousands(self.counts.parted))
+            }
+            _ => String::new(),
+        };
         let but = match self.counts.inconclusive {
             0 => String::new(),
-            n => format!(" {} loads did not end or were not seen to their end.", thousands(n)),
+            n => format!(
+                " {} watched loads ran out of memory or time, or were not seen to their end.",
+                thousands(n)
+            ),
         };
         match (self.unsound(), self.counts.refuted) {
-            (0, 0) => format!("{of}, {called}; none of these {wrong}, {where_to}.{but}"),
+            (0, 0) => format!("{of}, {called}; none of these {wrong}, {where_to}.{parted}{but}"),
             (causes, programs) => format!(
-                "{of}, {called}; {} of these are not: {causes} root cause{}.{but}",
+                "{of}, {called}; {} of these are not: {causes} root cause{}.{parted}{but}",
                 thousands(programs),
                 if causes == 1 { "" } else { "s" }
             ),

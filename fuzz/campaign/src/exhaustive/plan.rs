@@ -90,13 +90,19 @@ pub struct Queue {
 struct Left {
     done: HashSet<u64>,
     turn: u64,
+    taken: u64,
 }
 
 impl Queue {
     /// The units of a shard but those that are done. With `slice` they come in an order that is
     /// random under that seed, so that the first of them stand for all.
     pub fn new(space: Space, shard: Shard, slice: Option<u64>, done: HashSet<u64>) -> Self {
-        Self { units: space.units(), shard, slice, left: Mutex::new(Left { done, turn: 0 }) }
+        Self {
+            units: space.units(),
+            shard,
+            slice,
+            left: Mutex::new(Left { done, turn: 0, taken: 0 }),
+        }
     }
 
     /// How many programs its units have, done or not.
@@ -104,6 +110,11 @@ impl Queue {
         let step = usize::try_from(self.shard.count).unwrap_or(usize::MAX);
         let units = (u64::from(self.shard.index) - 1..self.units).step_by(step);
         units.map(|unit| space.programs_of(&space.unit(unit))).sum()
+    }
+
+    /// How many units were taken out of it.
+    pub fn taken(&self) -> u64 {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).taken
     }
 
     /// The next unit.
@@ -127,6 +138,7 @@ impl Queue {
                 return None;
             }
             if left.done.insert(unit) {
+                left.taken += 1;
                 return Some(unit);
             }
         }

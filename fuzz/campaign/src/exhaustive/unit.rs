@@ -65,7 +65,8 @@ impl Worker<'_, '_> {
             let _ = events.send(Event::Failed(error));
             return;
         }
-        while !self.shared.over() {
+        // Costs cannot be estimated from fewer than two units, however little time there is.
+        while !self.shared.over() || queue.taken() < 2 && !self.leaves() {
             let Some(number) = queue.next() else { return };
             let mut done = self.done(0);
             let event = match self.unit(plan, space, number, &mut done) {
