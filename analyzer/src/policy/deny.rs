@@ -40,6 +40,11 @@ impl DenyList {
         list
     }
 
+    /// Whether the list speaks of a module of that name.
+    pub(super) fn has_module(&self, module: &str) -> bool {
+        self.entries.iter().any(|entry| entry.module == module)
+    }
+
     /// The entry that denies the global, or a step on the way to it if its name is dotted.
     pub(super) fn find(&self, module: &str, name: &str) -> Option<&Denied> {
         let steps = name.match_indices('.').map(|(dot, _)| &name[..dot]);

@@ -84,11 +84,10 @@ impl Policy {
     /// of the allowed global `root` (its call, a method of it).
     pub fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
         let contract = self.contract_of_use(root);
-        // The special methods, which no attribute of an instance can stand in for.
-        let special = callee.rsplit_once('.').filter(|(_, method)| method.starts_with("__"));
-        let owner = special.map(|(owner, _)| owner);
-        // A class that is a helper by its own name is one with how it is entered and left.
-        let class = owner.filter(|owner| owner.contains('.'));
+        let method = callee.rsplit_once('.');
+        // A class that is a helper by its own name is one with all its methods.
+        let class = method.map(|(owner, _)| owner);
+        let class = class.filter(|owner| owner.contains('.') && !self.deny.has_module(owner));
         let named = |helper: &String| helper == callee || Some(helper.as_str()) == class;
         if contract.is_some_and(|contract| contract.helpers.iter().any(named)) {
             return true;
@@ -96,6 +95,8 @@ impl Policy {
         if self.denied(callee) {
             return false;
         }
+        // The special methods, which no attribute of an instance can stand in for.
+        let special = method.filter(|(_, method)| method.starts_with("__"));
         // `Modules/_abc.c` asks every class there is for its subclasses.
         if special.is_some_and(|(_, method)| method == "__subclasses__") {
             return true;
@@ -157,14 +158,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn helpers_are_trusted_by_name_and_with_their_special_methods() {
+    fn helpers_are_trusted_by_name_and_classes_with_their_methods() {
         let text = "summary = 'x'\n[[contract]]\nglobals = ['a:f']\ncall = ['']\n\
                     helpers = ['_thread.RLock', 'b', 'os']\nsource = 'x'\n";
         let policy = Policy::from_text("x", text).unwrap();
-        for trusted in ["_thread.RLock", "_thread.RLock.__enter__", "b.c.d", "a.g"] {
+        for trusted in ["_thread.RLock", "_thread.RLock.acquire", "b.c.d", "a.g"] {
             assert!(policy.trusts_in_turn("a.f", trusted), "{trusted}");
         }
-        for other in ["_thread.RLock.acquire", "_thread.start_new_thread", "os.system", "c.b"] {
+        for other in ["_thread.lock.acquire", "_thread.start_new_thread", "os.system", "c.b"] {
             assert!(!policy.trusts_in_turn("a.f", other), "{other}");
         }
         assert!(!policy.trusts_in_turn("b.f", "_thread.RLock.__enter__"));

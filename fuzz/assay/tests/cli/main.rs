@@ -4,6 +4,7 @@ mod attacks;
 mod bad_input;
 mod campaign;
 mod check;
+mod conditions;
 mod dis;
 mod endurance;
 mod exhaustive;
