@@ -30,6 +30,14 @@ pub struct Annotated {
 
 /// The annotated opcodes of every pickle in `bytes`. After a fault the opcodes are still listed
 /// as far as they can be read, without stack.
+///
+/// ```
+/// use assay_analyzer::{Policy, annotate};
+///
+/// let policy = Policy::load(&["data"]).unwrap();
+/// let lines: Vec<_> = annotate(b"\x80\x04]K\x01a.", &policy).collect();
+/// assert_eq!((lines[2].opcode, lines[2].stack.as_str()), ("BININT1", "list 1"));
+/// ```
 pub fn annotate<'a>(bytes: &'a [u8], policy: &'a Policy) -> impl Iterator<Item = Annotated> + 'a {
     let mut machine = Machine::new(policy, bytes, Loader::Pickle, &Limits::default());
     machine.judge.record.record_facts();

@@ -49,6 +49,17 @@ pub struct Explanation {
 
 /// Explains what `files` need. `given` are profiles to start from; none: those that fit best.
 ///
+/// ```
+/// use assay_analyzer::{Policy, Verdict, analyze_file, explain};
+///
+/// let file = b"\x80\x02cshop\nOrder\n)\x81}X\x02\0\0\0idK\x05sb.";
+/// let explanation = explain(&[file], &[]).unwrap();
+/// assert!(explanation.proved);
+/// // To be reviewed, then saved and given to `--policy`.
+/// let own = Policy::from_text("own", &explanation.proposal).unwrap();
+/// assert_eq!(analyze_file(file, &own).verdict, Verdict::Safe);
+/// ```
+///
 /// # Errors
 /// If one of `given` is unknown, unreadable or not a policy.
 pub fn explain(files: &[&[u8]], given: &[String]) -> Result<Explanation, PolicyError> {

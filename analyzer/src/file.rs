@@ -33,6 +33,19 @@ pub struct FileAnalysis {
 }
 
 /// Judges every pickle of a file, in whichever container it travels.
+///
+/// ```
+/// use assay_analyzer::{Policy, Verdict, analyze_file};
+///
+/// let policy = Policy::load(&["numpy"]).unwrap();
+/// // A header of NumPy's that says `object`, and behind it a pickle.
+/// let header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n";
+/// let length = (header.len() as u16).to_le_bytes();
+/// let file = [b"\x93NUMPY\x01\0", &length[..], header.as_bytes(), b"cos\nsystem\n."].concat();
+/// let analysis = analyze_file(&file, &policy);
+/// assert_eq!((analysis.format, analysis.verdict), (Some("npy"), Verdict::Dangerous));
+/// assert_eq!(analysis.items[0].loader, Some("numpy.load"));
+/// ```
 pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
     analyze_file_with(bytes, policy, &Limits::default())
 }

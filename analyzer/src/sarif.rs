@@ -10,6 +10,14 @@ use crate::verdict::Severity;
 ///
 /// Reasons against `safe` become results; `dangerous` ones are errors, others warnings. The
 /// region is given in bytes, since a pickle has no lines.
+///
+/// ```
+/// use assay_analyzer::{Policy, analyze_file, sarif};
+///
+/// let analysis = analyze_file(b"cos\nsystem\n.", &Policy::load(&["data"]).unwrap());
+/// let log = sarif(analysis.items.iter().map(|item| ("model.pkl", item)));
+/// assert_eq!(log["runs"][0]["results"][0]["ruleId"], "denied-global");
+/// ```
 pub fn sarif<'a>(items: impl IntoIterator<Item = (&'a str, &'a FileItem)>) -> Value {
     let rules: Vec<Value> = RULES
         .iter()
