@@ -156,6 +156,9 @@ pub struct DenyObservation {
     pub outcome: Outcome,
     /// The exception's class.
     pub exception: Option<String>,
+    /// The beginning of its message, where it is a plain text.
+    #[serde(default)]
+    pub message: Option<String>,
     /// Every global asked for, each once, in order.
     pub resolved: Vec<Resolved>,
     /// How often `persistent_load` was asked.

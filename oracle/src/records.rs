@@ -26,12 +26,13 @@ fn parse_deny(bytes: &[u8]) -> Option<DenyObservation> {
     let complete = r.u8()? == 1;
     let persistent = r.u32()?;
     let exception = r.optional_string()?;
+    let message = r.optional_string()?;
     let mut resolved = Vec::new();
     while !r.is_empty() {
         let (module, name) = (r.string()?, r.string()?);
         resolved.push(Resolved { module, name, allowed: r.u8()? == 1 });
     }
-    Some(DenyObservation { outcome, exception, resolved, persistent, complete })
+    Some(DenyObservation { outcome, exception, message, resolved, persistent, complete })
 }
 
 /// For a pickle of which nothing came back.
@@ -39,6 +40,7 @@ pub(crate) fn deny_without_record(outcome: Outcome, why: Option<&str>) -> DenyOb
     DenyObservation {
         outcome,
         exception: why.map(str::to_owned),
+        message: None,
         resolved: Vec::new(),
         persistent: 0,
         complete: false,

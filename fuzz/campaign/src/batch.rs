@@ -1,7 +1,7 @@
 //! What was learnt of the pickles of one batch before any was loaded for real, and what that makes
 //! of them.
 
-use assay_differential::{Behaviour, Class, Discrepancy};
+use assay_differential::{Behaviour, Class, Discrepancy, Load};
 use assay_oracle::{DenyObservation, Outcome, TouchKind, Touched};
 use assay_subjects::{Judged, Judgement};
 
@@ -14,6 +14,8 @@ pub(crate) struct Batch {
     /// By analyser, then by pickle.
     pub judgements: Vec<Vec<Judgement>>,
     pub denied: Vec<DenyObservation>,
+    /// What others made of the same pickles, to be held against that.
+    pub beside: Vec<(Load, Vec<DenyObservation>)>,
     /// By pickle.
     pub behaviours: Vec<u64>,
 }
@@ -64,5 +66,9 @@ pub(crate) fn behaviour(batch: &Batch, i: usize) -> u64 {
     for judgements in &batch.judgements {
         behaviour.judged(&judgements[i]);
     }
-    behaviour.denied(&batch.denied[i]).id()
+    behaviour.denied(&batch.denied[i]);
+    for (_, seen) in &batch.beside {
+        behaviour.denied(&seen[i]);
+    }
+    behaviour.id()
 }

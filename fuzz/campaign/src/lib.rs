@@ -6,6 +6,7 @@
 //! which have the same cause, is for `assay_differential` to say.
 
 mod aim;
+mod apart;
 mod batch;
 mod config;
 mod coverage;

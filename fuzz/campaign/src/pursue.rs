@@ -22,6 +22,11 @@ const BUDGET: Budget = Budget { tests: 2500 };
 /// Share of the time in which anything may be pursued that is not grave.
 const MINOR_SHARE: f64 = 0.1;
 
+/// Share of the time for that which is not grave where nothing grave is hunted for: it is what
+/// the campaign is there to find. Causes are few and their witnesses many, so only the first of
+/// each rough key is followed.
+const HUNTED_SHARE: f64 = 0.75;
+
 /// Share of the time in which anything grave may be pursued; beyond it only the first of each
 /// rough key.
 const GRAVE_SHARE: f64 = 0.3;
@@ -71,13 +76,8 @@ pub fn crashes(worker: &mut Worker<'_, '_>, batch: &Batch, done: &mut Done) -> R
 }
 
 /// Pickles that the deny tier makes suspect in other ways than by what they ask for: dangerous
-/// ones of which it saw nothing denied, interpreters that died, engines that part.
-pub fn suspicions(
-    worker: &mut Worker<'_, '_>,
-    batch: &Batch,
-    against: Option<&Vec<DenyObservation>>,
-    done: &mut Done,
-) -> Result<()> {
+/// ones of which it saw nothing denied, interpreters that died.
+pub fn suspicions(worker: &mut Worker<'_, '_>, batch: &Batch, done: &mut Done) -> Result<()> {
     let hunt = worker.shared.config.hunt;
     for (i, pickle) in batch.pickles.iter().enumerate() {
         if worker.shared.over() {
@@ -87,13 +87,6 @@ pub fn suspicions(
         if seen.outcome == Outcome::Signaled {
             let key = rough_key(pickle, &suspicion(Class::InterpreterCrash, seen));
             follow(worker, 0, pickle, &key.into(), Mode::default(), true, done)?;
-        }
-        if let Some(other) = against.map(|all| &all[i])
-            && part(seen, other)
-        {
-            let classes = format!("{:?}/{:?}", seen.exception, other.exception);
-            let key = rough_key(pickle, &suspicion(Class::Divergence, seen)) + &classes;
-            follow(worker, 0, pickle, &key.into(), Mode::default(), false, done)?;
         }
         for at in 0..batch.judgements.len() {
             let judgement = &batch.judgements[at][i];
@@ -111,15 +104,6 @@ pub fn suspicions(
         }
     }
     Ok(())
-}
-
-/// Whether two engines part in the deny tier. What one of them lacks room for says nothing.
-fn part(one: &DenyObservation, other: &DenyObservation) -> bool {
-    let clear = |seen: &DenyObservation| {
-        matches!(seen.outcome, Outcome::Loaded | Outcome::Raised)
-            && !matches!(seen.exception.as_deref(), Some("RecursionError" | "MemoryError"))
-    };
-    clear(one) && clear(other) && (one.outcome != other.outcome || one.resolved != other.resolved)
 }
 
 fn every_loading(engines: &[Engine]) -> bool {
@@ -163,7 +147,12 @@ pub fn follow(
     // Who covers everything leaves nothing out for want of time, and of what is grave nothing
     // because pickles like it came to nothing.
     let all = shared.config.exhaustive.is_some();
-    if !all && worker.pursues_more_than(if grave { FIRSTS_SHARE } else { MINOR_SHARE }) {
+    let share = match shared.config.hunt {
+        _ if grave => FIRSTS_SHARE,
+        Hunt::Divergence => HUNTED_SHARE,
+        _ => MINOR_SHARE,
+    };
+    if !all && worker.pursues_more_than(share) {
         return Ok(());
     }
     let busy = if all { !grave } else { worker.pursues_more_than(GRAVE_SHARE) };

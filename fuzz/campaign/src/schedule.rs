@@ -28,6 +28,8 @@ const TURNS: [Engine; 10] = [
 #[derive(Clone, Debug)]
 pub struct Turns {
     engines: Vec<Engine>,
+    /// Those asked for, with those that load nothing.
+    asked: Vec<Engine>,
     pythons: usize,
 }
 
@@ -39,7 +41,7 @@ impl Turns {
         if turns.is_empty() {
             turns.push(Engine::CLoads);
         }
-        Self { engines: turns, pythons: pythons.max(1) }
+        Self { engines: turns, asked: engines.to_vec(), pythons: pythons.max(1) }
     }
 
     /// How a batch is loaded in the deny tier.
@@ -66,6 +68,24 @@ impl Turns {
         let possible = matches!(first.run.engine, Engine::Py | Engine::CLoads | Engine::CFile)
             && self.engines.contains(&other);
         possible.then_some(Load { python: first.python, run: other.into() })
+    }
+
+    /// Everything to hold against the first where disagreement is all that is looked for: the
+    /// engines that do the same work, and in every other batch the next interpreter.
+    pub fn beside(&self, batch: u64) -> Vec<Load> {
+        let first = self.deny(batch);
+        let engine = first.run.engine;
+        let same: &[Engine] = match engine {
+            Engine::CStream | Engine::CReuse => &[Engine::CStream, Engine::CReuse],
+            _ => &[Engine::CLoads, Engine::Py, Engine::Dis],
+        };
+        let others = same.iter().filter(|&&other| other != engine && self.asked.contains(&other));
+        let mut out: Vec<Load> =
+            others.map(|&other| Load { python: first.python, run: other.into() }).collect();
+        if self.pythons > 1 && batch.is_multiple_of(2) {
+            out.push(Load { python: (first.python + 1) % self.pythons, run: first.run });
+        }
+        out
     }
 
     fn load(&self, batch: u64, mode: Mode) -> Load {
@@ -135,6 +155,19 @@ mod tests {
         let only = Turns::new(&[Engine::Py], 1);
         assert_eq!(only.deny(7).run.engine, Engine::Py);
         assert_eq!(only.against(7), None);
+        assert_eq!(only.beside(7), []);
+        let pairs: std::collections::HashSet<(Engine, Engine)> = (0..40)
+            .flat_map(|batch| {
+                let first = turns.deny(batch);
+                let of_one = move |other: &Load| other.python == first.python;
+                let beside = turns.beside(batch).into_iter().filter(of_one);
+                beside.map(move |other| (first.run.engine, other.run.engine))
+            })
+            .collect();
+        assert!(pairs.contains(&(Engine::CLoads, Engine::Dis)));
+        assert!(pairs.contains(&(Engine::CStream, Engine::CReuse)));
+        assert!(!pairs.contains(&(Engine::CLoads, Engine::CStream)));
+        assert!((0..10).any(|batch| turns.beside(batch).len() == 3));
     }
 
     #[test]

@@ -18,10 +18,10 @@ use crate::{Aim, Error, Result, files};
 
 /// How a pickle comes about, with weights; those of a hunt for divergences beside.
 const MIX: [(Origin, usize, usize); 7] = [
-    (Origin::Generated(Profile::Mixed), 60, 22),
-    (Origin::Generated(Profile::Attack), 10, 5),
-    (Origin::Generated(Profile::Data), 6, 8),
-    (Origin::Generated(Profile::Divergent), 4, 40),
+    (Origin::Generated(Profile::Mixed), 60, 10),
+    (Origin::Generated(Profile::Attack), 10, 3),
+    (Origin::Generated(Profile::Data), 6, 4),
+    (Origin::Generated(Profile::Divergent), 4, 58),
     (Origin::Decoy, 4, 0),
     (Origin::MutatedInteresting, 12, 18),
     (Origin::MutatedSeed, 6, 7),
@@ -41,6 +41,12 @@ enum Origin {
 /// Of so many pickles of an aimed campaign all but one are aimed; that one is a mutation of what
 /// was interesting, which brings the uses of an object that no aim foresees.
 const AIMED: usize = 8;
+
+/// Whether a batch of a hunt for divergences is made as those of other campaigns are: the control
+/// tests soundness there, too, and has few batches.
+pub fn is_for_control(number: u64) -> bool {
+    number % 4 == 1
+}
 
 /// Random bytes that a mutation may draw on: it asks for a few dozen.
 const ENTROPY: usize = 512;
@@ -130,27 +136,37 @@ impl Source {
 
     /// The pickles of a batch. The first batches bring what was given, as it is.
     pub fn batch(&self, number: u64, size: usize, pool: &Pool) -> Vec<Vec<u8>> {
-        let first = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(size);
+        // Real pickles are written lest readers disagree about them: they may come by and by.
+        let most = if self.divergence { size.div_ceil(16) } else { size };
+        let first = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(most);
         let dealt = self.seeds.iter().skip(self.place[1] as usize).step_by(self.jobs);
-        let given = if self.aim.is_none() { size } else { 0 };
+        let given = if self.aim.is_none() { most } else { 0 };
         let mut out: Vec<Vec<u8>> = dealt.skip(first).take(given).cloned().collect();
         let stream = Random::at(self.seed, &self.place).next();
         let mut random = Random::at(self.seed, &[self.place[0], self.place[1], number]);
         while out.len() < size {
             let index = number * size as u64 + out.len() as u64;
-            out.push(self.one(stream, index, pool, &mut random));
+            let divergence = self.divergence && !is_for_control(number);
+            out.push(self.one(divergence, stream, index, pool, &mut random));
         }
         out
     }
 
-    fn one(&self, stream: u64, index: u64, pool: &Pool, random: &mut Random) -> Vec<u8> {
+    fn one(
+        &self,
+        divergence: bool,
+        stream: u64,
+        index: u64,
+        pool: &Pool,
+        random: &mut Random,
+    ) -> Vec<u8> {
         let mutated = |base: &[u8], random: &mut Random| {
             let mut entropy = [0; ENTROPY];
             random.fill(&mut entropy);
             let other = pool.pick(random).or_else(|| self.given(random));
             mutate::mutate(base, other, &mut Unstructured::new(&entropy))
         };
-        match self.origin(random) {
+        match self.origin(divergence, random) {
             Origin::Generated(profile) => self.generate(profile, stream, index),
             Origin::Decoy => {
                 let attack = self.generate(Profile::Attack, stream, index);
@@ -182,12 +198,12 @@ impl Source {
         Some(&self.seeds[random.below(self.seeds.len())])
     }
 
-    fn origin(&self, random: &mut Random) -> Origin {
+    fn origin(&self, divergence: bool, random: &mut Random) -> Origin {
         if self.aim.is_some() {
             let stray = random.below(AIMED) == 0;
             return if stray { Origin::MutatedInteresting } else { Origin::Aimed };
         }
-        let weight = |row: &(Origin, usize, usize)| if self.divergence { row.2 } else { row.1 };
+        let weight = |row: &(Origin, usize, usize)| if divergence { row.2 } else { row.1 };
         let mut at = random.below(MIX.iter().map(weight).sum());
         for row in &MIX {
             match at.checked_sub(weight(row)) {

@@ -5,12 +5,13 @@
 
 mod full;
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use assay_differential::{Class, Witness as _};
+use assay_differential::{Class, Hunt, Witness as _};
 use assay_oracle::Outcome;
 use assay_subjects::{JudgeBy, Judgement, Subject};
 
@@ -23,10 +24,10 @@ use crate::known::Known;
 use crate::pending::Pending;
 use crate::pool::{Interesting, Pool};
 use crate::schedule::{Quota, Turns};
-use crate::source::Source;
+use crate::source::{Source, is_for_control};
 use crate::tally::Tally;
 use crate::tiers::Tiers;
-use crate::{Result, pursue};
+use crate::{Result, apart, pursue};
 
 /// Pickles of a batch: enough to make a round trip to a worker process cheap, few enough that a
 /// kill loses little.
@@ -138,11 +139,13 @@ pub struct Worker<'s, 'c> {
     /// The weakened analyser.
     pub(crate) control: Tested,
     pub(crate) oracle: Tiers,
-    pool: Pool,
+    pub(crate) pool: Pool,
     turns: Turns,
     quota: Quota,
     /// Time spent on pursuing.
     pursuing: Duration,
+    /// How engines ended whose values and touches were compared, each as often as it was.
+    pub(crate) compared: HashMap<String, u32>,
 }
 
 impl<'s, 'c> Worker<'s, 'c> {
@@ -171,7 +174,7 @@ impl<'s, 'c> Worker<'s, 'c> {
         let mut pool = Pool::default();
         pool.restore(kept);
         let place = [u64::from(config.shard.index), number];
-        let divergence = config.hunt == assay_differential::Hunt::Divergence;
+        let divergence = config.hunt == Hunt::Divergence;
         Ok(Self {
             shared,
             number,
@@ -191,6 +194,7 @@ impl<'s, 'c> Worker<'s, 'c> {
             turns: Turns::new(&config.engines, config.pythons.len()),
             quota: Quota::default(),
             pursuing: Duration::ZERO,
+            compared: HashMap::new(),
         })
     }
 
@@ -269,35 +273,43 @@ impl<'s, 'c> Worker<'s, 'c> {
         }
         let generated = Instant::now();
         let refs: Vec<&[u8]> = pickles.iter().map(Vec::as_slice).collect();
-        let control = number % CONTROL_EVERY == CONTROL_EVERY / 2
-            && !self.shared.control_found.load(Ordering::Relaxed);
+        let its_turn = match self.shared.config.hunt {
+            Hunt::Divergence => is_for_control(number),
+            _ => number % CONTROL_EVERY == CONTROL_EVERY / 2,
+        };
+        let control = its_turn && !self.shared.control_found.load(Ordering::Relaxed);
         let judgements: Vec<Vec<Judgement>> = if control {
             vec![self.control.subject.judge_batch(&refs)]
         } else {
             self.tested.iter_mut().map(|tested| tested.subject.judge_batch(&refs)).collect()
         };
         let judged = Instant::now();
+        let hunt = self.shared.config.hunt;
         let load = self.turns.deny(number);
         let denied = self.oracle.deny(load, &refs)?;
-        let against = if self.shared.config.hunt.wants(Class::Divergence) && !control {
-            match self.turns.against(number) {
-                Some(other) => Some((other, self.oracle.deny(other, &refs)?)),
-                None => None,
-            }
-        } else {
-            None
+        let others = match hunt {
+            _ if control => Vec::new(),
+            Hunt::Divergence => self.turns.beside(number),
+            Hunt::All => self.turns.against(number).into_iter().collect(),
+            Hunt::Soundness => Vec::new(),
         };
+        let mut beside = Vec::new();
+        for other in others {
+            beside.push((other, self.oracle.deny(other, &refs)?));
+        }
         let loaded = Instant::now();
-        done.tally.executed_deny = (refs.len() * if against.is_some() { 2 } else { 1 }) as u64;
+        done.tally.executed_deny = (refs.len() * (1 + beside.len())) as u64;
         let mut batch =
-            Batch { number, control, judgements, denied, behaviours: Vec::new(), pickles };
+            Batch { number, control, judgements, denied, beside, behaviours: Vec::new(), pickles };
         self.count(&batch, &mut done.tally);
         for i in 0..batch.pickles.len() {
             let behaviour = behaviour(&batch, i);
             batch.behaviours.push(behaviour);
             done.kept.extend(self.pool.feed(behaviour, &batch.pickles[i]).cloned());
         }
-        let chosen = self.choose(&batch);
+        // Full loads test soundness: where that is not hunted for, only the control wants them.
+        let chosen =
+            if control || hunt.wants(Class::Unsound) { self.choose(&batch) } else { Vec::new() };
         let rest = began.elapsed();
         let full = Instant::now();
         let refuted = self.execute(&batch, &chosen, &mut done)?;
@@ -315,7 +327,8 @@ impl<'s, 'c> Worker<'s, 'c> {
         }
         if !control {
             pursue::crashes(self, &batch, &mut done)?;
-            pursue::suspicions(self, &batch, against.as_ref().map(|(_, seen)| seen), &mut done)?;
+            pursue::suspicions(self, &batch, &mut done)?;
+            apart::suspicions(self, load, &batch, &mut done)?;
         }
         self.pursuing += pursued.elapsed();
         for (stage, time) in [

@@ -304,6 +304,8 @@ impl Bench<'_> {
         shows.must_ask = class == Class::Unsound
             && shows.mechanism != Some(Mechanism::Direct(TouchKind::Persistent))
             && asks(&self.witness.deny(shows.loads[0], &[pickle])?[0]);
+        shows.parts_denied =
+            class == Class::Divergence && self.part_denied(&[pickle], &shows)? == [true];
         let budget = shows.affordable(budget, pickle);
         let hints = self.hints(pickle, discrepancy, &shows);
         let mut interesting = Asking { bench: self, shows: &shows, over, trouble: None };

@@ -5,14 +5,15 @@
 //! stream and, for divergences, of the engines apart; never of the names of payloads, of texts,
 //! addresses or versions, so that the same cause has the same id everywhere.
 
+mod apart;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use assay_oracle::{Engine, Mode, TouchKind};
+use assay_oracle::{Mode, TouchKind};
 use assay_pickle::{Opcode, Program, StackItem};
 
 use crate::canonicalise::Probe;
 use crate::compare::Discrepancy;
-use crate::divergence::{Axis, Divergence};
 use crate::machine::{self, Run, Step};
 use crate::{Class, fault};
 
@@ -46,6 +47,7 @@ pub fn rough_key(pickle: &[u8], discrepancy: &Discrepancy) -> String {
             if let Some(divergence) = &discrepancy.divergence {
                 parts.push(divergence.facet.name().to_owned());
             }
+            parts.extend(apart::frames(&program).map(str::to_owned));
             let last = program.codes.get(run.steps.len()).or(program.codes.last());
             parts.extend(last.map(|code| lower(code.opcode())));
         }
@@ -53,6 +55,14 @@ pub fn rough_key(pickle: &[u8], discrepancy: &Discrepancy) -> String {
     parts.extend(ending(&program, &run));
     parts.extend(doubts(&program));
     parts.join("|")
+}
+
+/// A rough key of a suspicion that two engines part, by how each ended, in its own words.
+pub fn rough_parting(pickle: &[u8], ends: [&str; 2]) -> String {
+    let program = Program::parse(pickle);
+    let doubts = apart::doubts(&program);
+    let frames = apart::frames(&program).unwrap_or_default();
+    format!("divergence|{}|{}|{}|{frames}", ends[0], ends[1], doubts.join(","))
 }
 
 /// Whether the cause of that id is about one name: no other would have done. Then pickles that
@@ -118,7 +128,7 @@ pub fn features(
     let run = machine::run(&program.codes);
     let long = program.codes.len() > MANY_OPCODES || minimized.len() > MANY_BYTES;
     let mut out = match found.class {
-        Class::Divergence => apart(found, &program, &run),
+        Class::Divergence => apart::features(found, &program, &run),
         Class::InterpreterCrash if !deep(&program).is_empty() => deep(&program),
         _ => match &found.root {
             // Whatever the pickle handed over, the contract of this one let it be used.
@@ -194,54 +204,6 @@ fn named(
     }
     // Only Python 2 has it: without its spelling another stand-in would have done.
     (module == "__builtin__").then(|| "python-2-name".into())
-}
-
-/// Who disagrees about what.
-fn apart(found: &Discrepancy, program: &Program, run: &Run) -> Vec<String> {
-    let doubts = doubts(program);
-    if !doubts.is_empty() {
-        // An argument that its readers read differently explains whoever is apart.
-        return doubts;
-    }
-    let Some(divergence) = &found.divergence else { return Vec::new() };
-    let mut out = vec![match divergence.axis {
-        Axis::Versions => "versions".to_owned(),
-        Axis::Engines => parties(divergence),
-    }];
-    if out[0] != DIS_ALONE {
-        out.extend(ending(program, run));
-        if run.left_over {
-            out.push("left-over".into());
-        } else if run.stored_again {
-            out.push("stored-again".into());
-        } else {
-            out.extend(opcodes(program, |_| false));
-        }
-    }
-    out
-}
-
-/// `pickletools.dis` runs nothing, so that it accepts whatever fails by being run.
-const DIS_ALONE: &str = "dis-alone-accepts";
-
-/// Which unpicklers are on different sides: those in C count as one unless they are apart
-/// themselves.
-fn parties(divergence: &Divergence) -> String {
-    let side_of =
-        |engine: Engine| divergence.sides.iter().position(|side| side.engines.contains(&engine));
-    let apart = |one: Engine, other: Engine| matches!((side_of(one), side_of(other)), (Some(a), Some(b)) if a != b);
-    if apart(Engine::CLoads, Engine::CFile) {
-        "loads-vs-file".into()
-    } else if apart(Engine::CStream, Engine::CReuse) {
-        "stream-vs-reuse".into()
-    } else if apart(Engine::CLoads, Engine::Py) || apart(Engine::CFile, Engine::Py) {
-        "c-vs-py".into()
-    } else if side_of(Engine::Dis).is_some_and(|side| divergence.sides[side].accepts == Some(true))
-    {
-        DIS_ALONE.into()
-    } else {
-        "dis-vs-loading".into()
-    }
 }
 
 /// Where the opcode at fault stands and how it names and calls.

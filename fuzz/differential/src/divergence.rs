@@ -87,7 +87,7 @@ pub fn find(seen: &[Observation]) -> Option<Divergence> {
         for python in pythons {
             let here: Vec<usize> =
                 members.iter().copied().filter(|&i| seen[i].python == python).collect();
-            found.extend(between(seen, &here, Axis::Engines));
+            found.extend(of_one_interpreter(seen, &here));
         }
     }
     if found.is_empty() {
@@ -103,6 +103,15 @@ pub fn find(seen: &[Observation]) -> Option<Divergence> {
             divergence.sides.iter().map(|side| side.engines.clone()).collect();
         (divergence.facet, sides)
     })
+}
+
+/// What those who load disagree about comes first: `dis` is asked only where they agree, or
+/// disagree in the same way.
+fn of_one_interpreter(seen: &[Observation], members: &[usize]) -> Option<Divergence> {
+    let loading: Vec<usize> = members.iter().copied().filter(|&i| seen[i].engine.loads()).collect();
+    let all = between(seen, members, Axis::Engines);
+    let Some(among) = between(seen, &loading, Axis::Engines) else { return all };
+    Some(all.filter(|all| all.facet == among.facet).unwrap_or(among))
 }
 
 fn between(seen: &[Observation], members: &[usize], axis: Axis) -> Option<Divergence> {
@@ -134,7 +143,10 @@ fn between(seen: &[Observation], members: &[usize], axis: Axis) -> Option<Diverg
             }
         }
     }
-    let by_value = partition(&accepted, |i| classify::value(&seen[i]));
+    let by_value = partition(&accepted, |i| match axis {
+        Axis::Engines => classify::value(&seen[i]),
+        Axis::Versions => classify::value_anywhere(&seen[i]),
+    });
     if by_value.len() > 1 {
         let sides = by_value
             .into_iter()
@@ -297,6 +309,18 @@ mod tests {
         let oom = observation("3.12.1", Engine::CLoads, Outcome::Oom);
         let found = find(&[loaded("3.11.7", Engine::CLoads, "int:8"), oom]).unwrap();
         assert_eq!((found.axis, found.facet), (Axis::Versions, Facet::Limit));
+    }
+
+    #[test]
+    fn what_loaders_disagree_about_is_not_hidden_by_dis() {
+        let mut a = raised("3.11.7", Engine::CLoads, "UnpicklingError: x");
+        let b = raised("3.11.7", Engine::Py, "ValueError: x");
+        let dis = loaded("3.11.7", Engine::Dis, "");
+        let found = find(&[a.clone(), b.clone(), dis.clone()]).unwrap();
+        assert_eq!(found.facet, Facet::Acceptance);
+        a.touched = vec![touch(TouchKind::Resolve, "os.system", None)];
+        let found = find(&[a, b, dis]).unwrap();
+        assert_eq!((found.facet, found.sides.len()), (Facet::Touched, 2));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod idiom;
 mod literal;
 mod lookup;
 pub mod machine;
+mod misfit;
 pub mod mutate;
 mod name;
 mod near_miss;

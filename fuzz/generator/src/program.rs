@@ -303,10 +303,11 @@ impl Emitter<'_, '_> {
         while pickles > 0 {
             pickles -= 1;
             self.start();
-            match self.choices.below(8) {
-                0 => self.one_opcode(),
-                1 => self.walk(Walk::Rogue, 12),
-                2 => {
+            match self.choices.below(10) {
+                0 | 1 => self.one_opcode(),
+                2 | 3 => self.misfit(),
+                4 => self.walk(Walk::Rogue, 12),
+                5 => {
                     self.benign();
                     self.walk(Walk::Boundary, 4);
                 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::engines::{Engines, Source};
 use crate::find_class::{self, Originals, Renames};
@@ -155,12 +155,13 @@ fn one<'py>(
     }
     let result =
         engines.prepare(run, data, Source::Memory).and_then(|prepared| prepared.go(py)).map(drop);
-    let (outcome, exception) = match &result {
-        Ok(()) => (outcome::LOADED, None),
+    let (outcome, exception, message) = match &result {
+        Ok(()) => (outcome::LOADED, None, None),
         Err(error) => {
             let oom = error.is_instance_of::<PyMemoryError>(py);
             let name = error.get_type(py).name().and_then(|name| name.extract::<String>());
-            (if oom { outcome::OOM } else { outcome::RAISED }, Some(name.unwrap_or_default()))
+            let outcome = if oom { outcome::OOM } else { outcome::RAISED };
+            (outcome, Some(name.unwrap_or_default()), message(py, error))
         }
     };
     drop(result);
@@ -171,7 +172,22 @@ fn one<'py>(
     record.push(u8::from(state.complete));
     put_u32(record, state.persistent);
     put_optional(record, exception.as_deref().map(str::as_bytes));
+    put_optional(record, message.as_deref().map(str::as_bytes));
     record.extend_from_slice(&state.resolved);
+}
+
+/// Bytes of a record besides the names: at most four a character of the message, and the rest.
+const BESIDE: usize = 4 * MESSAGE + 160;
+
+/// Longest part of a message that is told, in characters: enough to tell messages apart.
+const MESSAGE: usize = 80;
+
+/// The beginning of an exception's message, if its first argument is one: nothing is called.
+fn message(py: Python<'_>, error: &PyErr) -> Option<String> {
+    let args = error.value(py).getattr("args").ok()?;
+    let first = args.cast::<PyTuple>().ok()?.get_item(0).ok()?;
+    let text = first.cast_exact::<PyString>().ok()?.extract::<String>().ok()?;
+    Some(text.chars().take(MESSAGE).collect())
 }
 
 unsafe extern "C" fn persistent_load(_: P, args: *const P, count: isize) -> P {
@@ -265,7 +281,7 @@ fn note(state: &mut State, module: &str, name: &str, key: &[u8], allowed: bool) 
     if state.seen.contains(key) {
         return;
     }
-    if state.resolved.len() + module.len() + name.len() + 16 > MAX_DENY_RECORD {
+    if state.resolved.len() + module.len() + name.len() + BESIDE > MAX_DENY_RECORD {
         state.complete = false;
         return;
     }

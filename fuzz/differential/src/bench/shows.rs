@@ -5,6 +5,7 @@ use assay_subjects::{JudgeBy, Judged};
 
 use super::{Bench, Checked, Load, asks};
 use crate::Class;
+use crate::classify::{self, Ending};
 use crate::compare::{Discrepancy, offences};
 use crate::divergence::{self, Facet};
 use crate::minimise::Predicate;
@@ -17,9 +18,33 @@ pub(super) struct Shows {
     pub loads: Vec<Load>,
     /// By what mechanism the first offence came about.
     pub mechanism: Option<Mechanism>,
-    facet: Option<Facet>,
+    parting: Option<Parting>,
     /// Whether it cannot show in a pickle that asks for nothing beyond what is allowed.
     pub must_ask: bool,
+    /// Whether two engines part in the deny tier already: then it need not be loaded to tell that
+    /// they do not.
+    pub parts_denied: bool,
+}
+
+/// In what way two loads part.
+#[derive(Clone, PartialEq, Eq)]
+struct Parting {
+    facet: Facet,
+    /// How each ended.
+    endings: Vec<Ending>,
+    /// The words by which the first that refuses does, lest one cause be minimised to another.
+    refusal: Option<String>,
+}
+
+impl Parting {
+    fn of(facet: Facet, seen: &[&Observation]) -> Self {
+        let refused = seen.iter().find(|seen| seen.outcome == Outcome::Raised);
+        Self {
+            facet,
+            endings: seen.iter().map(|seen| classify::ending(seen)).collect(),
+            refusal: refused.and_then(|seen| seen.exception.as_deref()).map(classify::wording),
+        }
+    }
 }
 
 impl Shows {
@@ -29,8 +54,9 @@ impl Shows {
             class: discrepancy.class,
             loads: Vec::new(),
             mechanism: None,
-            facet: None,
+            parting: None,
             must_ask: false,
+            parts_denied: false,
         };
         match discrepancy.class {
             Class::AnalyzerCrash | Class::NoWitness => {}
@@ -49,13 +75,20 @@ impl Shows {
             }
             Class::Divergence => {
                 let divergence = discrepancy.divergence.as_ref()?;
-                shows.facet = Some(divergence.facet);
+                let mut seen = Vec::new();
                 for side in divergence.sides.iter().take(2) {
-                    shows.loads.push(checked.loads[*side.observations.first()?]);
+                    let &first = side.observations.first()?;
+                    shows.loads.push(checked.loads[first]);
+                    seen.push(&checked.observations[first]);
                 }
+                shows.parting = Some(Parting::of(divergence.facet, &seen));
             }
         }
         Some(shows)
+    }
+
+    fn facet(&self) -> Option<Facet> {
+        self.parting.as_ref().map(|parting| parting.facet)
     }
 
     pub fn in_mode(&self, mode: Mode) -> Self {
@@ -68,7 +101,7 @@ impl Shows {
 
     /// Loads that run into a limit take as long as the limit says, each.
     pub fn affordable(&self, budget: super::Budget, pickle: &[u8]) -> super::Budget {
-        let most = match self.facet {
+        let most = match self.facet() {
             Some(Facet::Limit) if pickle.len() > super::LARGE => 0,
             Some(Facet::Limit) => 30,
             _ => budget.tests,
@@ -104,6 +137,8 @@ impl Predicate for Asking<'_, '_> {
             Class::AnalyzerCrash => 1,
             // Most are passed over by the analyser, the deny tier or the filter.
             Class::Unsound => FORK * at_once,
+            // One that runs into a limit takes its time.
+            Class::Divergence if self.shows.facet() != Some(Facet::Limit) => FORK * at_once,
             Class::NoWitness | Class::Divergence | Class::InterpreterCrash => at_once,
         }
     }
@@ -155,6 +190,14 @@ impl Bench<'_> {
             });
             left.retain(|_| hits.next().unwrap_or(true));
         }
+        if shows.parts_denied {
+            let parting = self.part_denied(&only(&left), shows)?;
+            let mut parting = parting.into_iter();
+            left.retain(|_| parting.next().unwrap_or(true));
+        } else if shows.class == Class::Divergence && left.len() > 1 {
+            let mut parting = self.part_filtered(&only(&left), shows)?.into_iter();
+            left.retain(|_| parting.next().unwrap_or(true));
+        }
         for some in left.chunks(self.witness.at_once().max(1)) {
             let held = self.hold(&only(some), shows)?;
             if let Some(first) = held.iter().position(|&held| held) {
@@ -183,12 +226,50 @@ impl Bench<'_> {
                         let died = |seen: &Observation| seen.outcome == Outcome::Signaled;
                         died(&seen[0]) && died(&self.load(shows.loads[0], pickles[at])?)
                     }
-                    Class::Divergence => divergence::find(&seen)
-                        .is_some_and(|found| Some(found.facet) == shows.facet),
+                    Class::Divergence => parts(&seen, shows),
                     _ => self.refutes(&seen[0], shows),
                 })
             })
             .collect()
+    }
+
+    /// Whether the engines of each end in the deny tier as they do with everything let through,
+    /// where one accepts and the other refuses.
+    pub(super) fn part_denied(
+        &mut self,
+        pickles: &[&[u8]],
+        shows: &Shows,
+    ) -> assay_oracle::Result<Vec<bool>> {
+        let Some(parting) = &shows.parting else { return Ok(vec![false; pickles.len()]) };
+        let mut part = vec![parting.facet == Facet::Acceptance; pickles.len()];
+        for (load, ending) in shows.loads.iter().zip(&parting.endings) {
+            let wanted =
+                if *ending == Ending::Accepted { Outcome::Loaded } else { Outcome::Raised };
+            for (part, seen) in part.iter_mut().zip(self.witness.deny(*load, pickles)?) {
+                *part &= seen.outcome == wanted;
+            }
+        }
+        Ok(part)
+    }
+
+    /// Whether each shows it in company; what was troubled may.
+    fn part_filtered(
+        &mut self,
+        pickles: &[&[u8]],
+        shows: &Shows,
+    ) -> assay_oracle::Result<Vec<bool>> {
+        let mut seen = Vec::new();
+        for load in &shows.loads {
+            seen.push(self.witness.filter(*load, pickles)?);
+        }
+        let may = |at: usize| {
+            let seen: Vec<Observation> =
+                seen.iter().map(|all| all[at].observation.clone()).collect();
+            let troubled =
+                seen.iter().any(|o| matches!(o.outcome, Outcome::Timeout | Outcome::Sandbox));
+            troubled || parts(&seen, shows)
+        };
+        Ok((0..pickles.len()).map(may).collect())
     }
 
     /// Whether something not allowed came about, by the mechanism that is looked for.
@@ -198,4 +279,11 @@ impl Bench<'_> {
             shows.mechanism.as_ref().is_none_or(|wanted| *wanted == mechanism)
         })
     }
+}
+
+/// Whether the two loads part in the way that is looked for.
+fn parts(seen: &[Observation], shows: &Shows) -> bool {
+    let found = divergence::find(seen);
+    let parting = found.map(|found| Parting::of(found.facet, &seen.iter().collect::<Vec<_>>()));
+    parting.is_some() && parting == shows.parting
 }

@@ -35,6 +35,7 @@ impl Witness for Labels {
             DenyObservation {
                 outcome: seen.outcome,
                 exception: None,
+                message: None,
                 resolved: seen.touched.iter().map(asked).collect(),
                 persistent: 0,
                 complete: true,

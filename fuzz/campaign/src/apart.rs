@@ -1,0 +1,143 @@
+//! Suspicions that engines part: from what the deny tier says at once, and from values and
+//! touches of a few pickles a batch, which only a load for real shows.
+//!
+//! What parts in a way that no pickle before did is followed first; how ways are told apart is
+//! by how either engine ended, in its own words. A suspicion need not hold: it is followed down
+//! by the rules of any other.
+
+use std::time::{Duration, Instant};
+
+use assay_differential::classify::wording;
+use assay_differential::{Load, Witness as _, divergence, rough_parting};
+use assay_oracle::{DenyObservation, Engine, Mode, Observation, Outcome};
+
+use crate::Result;
+use crate::batch::Batch;
+use crate::pursue::follow;
+use crate::worker::{Done, Worker};
+
+/// Pickles of a batch whose values and touches are compared: two filtered loads each, a tenth of
+/// the time of a batch.
+const COMPARED: usize = 12;
+
+/// How long a batch may have what parts followed: what is left over shows again, and the control
+/// must have its turn.
+const ROUND: Duration = Duration::from_millis(400);
+
+/// How often those that ended alike are compared: most of them show the same.
+const ALIKE: u32 = 3;
+
+/// Follows what others made otherwise of the pickles of a batch than the first did.
+pub fn suspicions(
+    worker: &mut Worker<'_, '_>,
+    first: Load,
+    batch: &Batch,
+    done: &mut Done,
+) -> Result<()> {
+    // Causes of what `dis` alone thinks are few: they come last, and then rare behaviour first.
+    let mut found: Vec<(bool, u32, usize, String)> = Vec::new();
+    for (i, pickle) in batch.pickles.iter().enumerate() {
+        let one = &batch.denied[i];
+        // What loaders disagree about comes before what `dis` says of it.
+        let parted = batch.beside.iter().find(|(_, seen)| part(one, &seen[i]));
+        if let Some((other, seen)) = parted {
+            let dis = other.run.engine == Engine::Dis;
+            let ours = if dis { said_by_running(first, one) } else { said(first, one) };
+            let key = rough_parting(pickle, [&ours, &said(*other, &seen[i])]);
+            found.push((dis, worker.pool.count(batch.behaviours[i]), i, key));
+        }
+    }
+    if let Some((other, seen)) = batch.beside.first() {
+        let compared = compare(worker, first, *other, seen, batch)?;
+        found.extend(compared.into_iter().map(|(rare, i, key)| (false, rare, i, key)));
+    }
+    found.sort();
+    let began = Instant::now();
+    for (.., i, key) in found {
+        if worker.shared.over() || began.elapsed() > ROUND {
+            return Ok(());
+        }
+        follow(worker, 0, &batch.pickles[i], &key.into(), Mode::default(), false, done)?;
+    }
+    Ok(())
+}
+
+/// Whether two engines part in the deny tier. What one of them has no room for says nothing; nor
+/// does a refusal of a name to who does not ask for names.
+fn part(one: &DenyObservation, other: &DenyObservation) -> bool {
+    let clear = |seen: &DenyObservation| match seen.outcome {
+        Outcome::Loaded => true,
+        Outcome::Raised => seen.exception.as_deref() != Some("RecursionError"),
+        _ => false,
+    };
+    let loaded = |seen: &DenyObservation| seen.outcome == Outcome::Loaded;
+    let refused = |seen: &DenyObservation| seen.resolved.iter().any(|asked| !asked.allowed);
+    clear(one)
+        && clear(other)
+        && (one.outcome != other.outcome && refused(one) == refused(other)
+            || one.resolved != other.resolved && !loaded(one) && !loaded(other))
+}
+
+/// How a load ended, in its own words.
+fn said(load: Load, seen: &DenyObservation) -> String {
+    let class = seen.exception.as_deref().unwrap_or_default();
+    let words = format!("{class}: {}", seen.message.as_deref().unwrap_or_default());
+    format!("{} {:?} {}", load.run.engine.name(), seen.outcome, wording(&words))
+}
+
+/// As [`said`]; what fails by being run fails in a hundred ways, which are all one to who runs
+/// nothing.
+fn said_by_running(load: Load, seen: &DenyObservation) -> String {
+    const RUN: [&str; 4] = ["TypeError", "AttributeError", "IndexError", "KeyError"];
+    match seen.exception.as_deref() {
+        Some(class) if RUN.contains(&class) => format!("{} fails", load.run.engine.name()),
+        _ => said(load, seen),
+    }
+}
+
+/// Compares values and touches of a few pickles that both loads ended alike.
+fn compare(
+    worker: &mut Worker<'_, '_>,
+    first: Load,
+    other: Load,
+    seen: &[DenyObservation],
+    batch: &Batch,
+) -> Result<Vec<(u32, usize, String)>> {
+    if !other.run.engine.loads() {
+        return Ok(Vec::new());
+    }
+    let mut chosen: Vec<(u32, usize, String)> = Vec::new();
+    for (i, pickle) in batch.pickles.iter().enumerate() {
+        let one = &batch.denied[i];
+        let ended = matches!(one.outcome, Outcome::Loaded | Outcome::Raised);
+        let refused = one.resolved.iter().any(|asked| !asked.allowed);
+        if !ended || refused || part(one, &seen[i]) {
+            continue;
+        }
+        let ends = [said(first, one), said(other, &seen[i])];
+        let key = rough_parting(pickle, [&ends[0], &ends[1]]);
+        let times = worker.compared.get(&key).copied().unwrap_or(0);
+        let rare = worker.pool.count(batch.behaviours[i]);
+        // All that load without doubt end alike: of these, the rarest.
+        if times < ALIKE || one.outcome == Outcome::Loaded && rare < ALIKE {
+            chosen.push((times.min(rare), i, key));
+        }
+    }
+    chosen.sort();
+    chosen.truncate(COMPARED);
+    let pickles: Vec<&[u8]> = chosen.iter().map(|&(_, i, _)| &*batch.pickles[i]).collect();
+    if pickles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ours = worker.oracle.filter(first, &pickles)?;
+    let theirs = worker.oracle.filter(other, &pickles)?;
+    let mut out = Vec::new();
+    for (((rare, i, key), one), other) in chosen.into_iter().zip(ours).zip(theirs) {
+        *worker.compared.entry(key.clone()).or_default() += 1;
+        let both: [Observation; 2] = [one.observation, other.observation];
+        if let Some(found) = divergence::find(&both) {
+            out.push((rare, i, format!("{key}|{}", found.facet.name())));
+        }
+    }
+    Ok(out)
+}
