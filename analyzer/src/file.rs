@@ -93,17 +93,13 @@ fn judge(
     policy: &Policy,
     limits: &Limits,
 ) -> Vec<(Option<&'static str>, PickleAnalysis)> {
-    let loader = match payload.loader {
-        Some(torch::TENSORS) => {
-            let rest = analyze_as(&payload.bytes, policy, Loader::Pickle, limits).pickles;
-            return rest.into_iter().filter(acts).map(|pickle| (payload.loader, pickle)).collect();
-        }
-        Some("torch.load") => Loader::Torch,
-        _ => Loader::Pickle,
-    };
-    let plain = analyze_as(&payload.bytes, policy, loader, limits);
+    let plain = analyze_as(&payload.bytes, policy, Loader::Pickle, limits);
+    if payload.loader == Some(torch::TENSORS) {
+        let rest = plain.pickles.into_iter().filter(acts);
+        return rest.map(|pickle| (payload.loader, pickle)).collect();
+    }
     let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
-    if loader == Loader::Torch || !plain.pickles.iter().any(wrapper) {
+    if payload.loader == Some("torch.load") || !plain.pickles.iter().any(wrapper) {
         return plain.pickles.into_iter().map(|pickle| (payload.loader, pickle)).collect();
     }
     // A file of joblib's. Plain `pickle.load` takes the bytes of arrays for opcodes: that it fails

@@ -15,14 +15,12 @@ use std::cell::Cell;
 use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
-use crate::loader::Loader;
 use crate::policy::{Append, Contract, How, Kind, Policy};
 use crate::verdict::Severity;
 
 /// The judge, in the middle of a stream.
 pub(crate) struct Judge<'p, 'a> {
     pub(crate) policy: &'p Policy,
-    pub(crate) loader: Loader,
     pub(crate) heap: Heap,
     pub(crate) globals: Globals<'p>,
     pub(crate) record: Record,
@@ -34,15 +32,9 @@ pub(crate) struct Judge<'p, 'a> {
 }
 
 impl<'p, 'a> Judge<'p, 'a> {
-    pub(crate) fn new(
-        policy: &'p Policy,
-        input: &'a [u8],
-        loader: Loader,
-        limits: &Limits,
-    ) -> Self {
+    pub(crate) fn new(policy: &'p Policy, input: &'a [u8], limits: &Limits) -> Self {
         Self {
             policy,
-            loader,
             heap: Heap::default(),
             globals: Globals::default(),
             record: Record::default(),
@@ -119,9 +111,7 @@ impl<'p> Judge<'p, '_> {
                 value
             }
             Fact::Persistent(id) => {
-                if self.loader == Loader::Torch
-                    && let Some(storage) = self.judge_storage(id)
-                {
+                if let Some(storage) = self.judge_storage(id) {
                     return storage;
                 }
                 let message = "hands a persistent id to the loader's `persistent_load`";
@@ -146,7 +136,8 @@ impl<'p> Judge<'p, '_> {
         }
     }
 
-    /// The storage that `torch.load` reads for a persistent id, if the policy says so.
+    /// What the loader gives for a persistent id, if the policy says so: the storage that
+    /// `torch.load` reads. A plain `pickle.load` raises there.
     fn judge_storage(&mut self, id: Value) -> Option<Value> {
         let policy = self.policy;
         let (form, class) = policy.persistent()?;

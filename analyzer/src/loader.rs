@@ -3,11 +3,9 @@
 /// What loads a pickle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Loader {
-    /// `pickle.load`, in all its modes.
+    /// `pickle.load`, in all its modes; `torch.load` too, which only brings its `persistent_load`.
     #[default]
     Pickle,
     /// `joblib.load`: behind the BUILD of an array's wrapper it reads the array's raw bytes.
     Joblib,
-    /// `torch.load`: persistent ids name tensors' storage in the same archive.
-    Torch,
 }

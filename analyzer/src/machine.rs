@@ -101,7 +101,7 @@ impl<'p, 'a> Machine<'p, 'a> {
             frame_end: None,
             nested: 0,
             wrapped: (loader == Loader::Joblib).then(wrapped::Wrapped::default),
-            judge: Judge::new(policy, input, loader, limits),
+            judge: Judge::new(policy, input, limits),
         }
     }
 

@@ -126,6 +126,29 @@ fn what_the_loader_supplies_is_unproven() {
     assert_unproven(b"\x82\x01.", "extension");
 }
 
+/// As in a `data.pkl` that was taken out of torch's archive.
+#[test]
+fn persistent_ids_are_held_against_the_policy() {
+    let torch = Policy::load(&["torch"]).expect("the profile is built in");
+    let of = |id: &str| {
+        format!(
+            "\u{80}\u{2}ctorch._utils\n_rebuild_tensor_v2\n(({id}tQK\0K\u{2}\u{85}K\u{1}\u{85}I00\nccollections\nOrderedDict\n)RtR."
+        )
+        .chars()
+        .map(|c| c as u8)
+        .collect::<Vec<u8>>()
+    };
+    let id = "Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nK\u{2}";
+    let judged = |id: &str| analyze(&of(id), &torch);
+    assert_eq!(judged(id).verdict, Verdict::Safe, "{:?}", judged(id));
+    assert_eq!(analyze(&of(id), &stdlib()).verdict, Verdict::Unproven);
+    for (part, other) in [("Vstorage", "Vmodule"), ("FloatStorage", "load"), ("V0", "I0")] {
+        let judged = judged(&id.replace(part, other));
+        assert_eq!(judged.verdict, Verdict::Unproven, "{other}");
+        assert!(judged.reasons().any(|reason| reason.rule == "persistent-id"));
+    }
+}
+
 #[test]
 fn bombs_are_bounded() {
     assert_unproven(b"Nr\xff\xff\xff\x7f.", "memo-index");

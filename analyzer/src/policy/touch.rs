@@ -3,7 +3,7 @@
 //! Names are dotted, `module.qualname`, as CPython's objects name themselves; where the module
 //! ends and the name begins is found by trying.
 
-use super::{Contract, Denied, Entry, Kind, Policy, Returns};
+use super::{Contract, Denied, Entry, Kind, Pattern, Policy, Returns};
 
 /// Every way to split a dotted name into module and name, longest module first.
 fn splits(name: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -69,6 +69,16 @@ impl Policy {
             own == module || own.starts_with(module) && own[module.len()..].starts_with('.')
         };
         self.index.keys().any(|key| own(key))
+    }
+
+    /// Whether the loader may be asked for a persistent object, by its id as Python prints it. How
+    /// the id begins is all that is looked at.
+    pub fn allows_persistent(&self, id: &str) -> bool {
+        let Some((Pattern::TupleOf(form), _)) = &self.persistent else { return false };
+        match form.patterns.first() {
+            Some(Pattern::StrIs(tag)) => id.starts_with(&format!("('{tag}', ")),
+            _ => false,
+        }
     }
 
     /// Whether the unpickler itself may call the method, `module.Type.method`.

@@ -18,11 +18,11 @@ use crate::{Aim, Error, Result, files};
 
 /// How a pickle comes about, with weights; those of a hunt for divergences beside.
 const MIX: [(Origin, usize, usize); 7] = [
-    (Origin::Generated(Profile::Mixed), 60, 10),
+    (Origin::Generated(Profile::Mixed), 58, 10),
     (Origin::Generated(Profile::Attack), 10, 3),
     (Origin::Generated(Profile::Data), 6, 4),
     (Origin::Generated(Profile::Divergent), 4, 58),
-    (Origin::Decoy, 4, 0),
+    (Origin::Decoy, 6, 0),
     (Origin::MutatedInteresting, 12, 18),
     (Origin::MutatedSeed, 6, 7),
 ];
@@ -169,7 +169,12 @@ impl Source {
         match self.origin(divergence, random) {
             Origin::Generated(profile) => self.generate(profile, stream, index),
             Origin::Decoy => {
-                let attack = self.generate(Profile::Attack, stream, index);
+                // Half of the plainest pickles: what else an attack hides would be seen instead.
+                let gadgets = assay_corpus::gadgets();
+                let attack = match random.below(2) {
+                    0 => gadget_pickle(&gadgets[random.below(gadgets.len())], 4),
+                    _ => self.generate(Profile::Attack, stream, index),
+                };
                 let benign = SafeGlobal::all();
                 let allowed = &benign[random.below(benign.len())].global;
                 let mut entropy = [0; 8];

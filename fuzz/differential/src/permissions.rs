@@ -13,6 +13,8 @@ pub trait Permissions {
     fn allows_call(&self, name: &str) -> bool;
     /// May this module be executed?
     fn allows_import(&self, module: &str) -> bool;
+    /// May the loader be asked for a persistent object of this id, as Python prints it?
+    fn allows_persistent(&self, id: &str) -> bool;
     /// May the unpickler call this method, `module.Type.method`?
     fn allows_method(&self, name: &str) -> bool;
     /// May `callee` be called in the course of an allowed touch of `root`?
@@ -32,6 +34,10 @@ impl Permissions for Policy {
 
     fn allows_import(&self, module: &str) -> bool {
         Policy::allows_import(self, module)
+    }
+
+    fn allows_persistent(&self, id: &str) -> bool {
+        Policy::allows_persistent(self, id)
     }
 
     fn allows_method(&self, name: &str) -> bool {

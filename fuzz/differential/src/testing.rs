@@ -50,6 +50,9 @@ impl Permissions for Good {
     fn allows_import(&self, module: &str) -> bool {
         module == "good"
     }
+    fn allows_persistent(&self, id: &str) -> bool {
+        id == "good"
+    }
     fn allows_method(&self, name: &str) -> bool {
         name.starts_with("good.")
     }

@@ -144,14 +144,31 @@ impl Emitter<'_, '_> {
         self.append_items(1, |e| e.value(value, true));
     }
 
-    /// Pushes `map(callable, [first], [second], …)`, by NEWOBJ or REDUCE.
+    /// Pushes `map(callable, [first], [second], …)`, by `how`.
     fn lazy_map(&mut self, callable: &GlobalName, args: &[Value], how: Opcode) {
         self.named("builtins", "map");
         self.tuple_of(args.len() + 1, |e, index| match index.checked_sub(1) {
             None => e.callable(callable),
             Some(index) => e.listed(&args[index]),
         });
+        self.call_by(how);
+    }
+
+    /// Calls what is below the tuple at the top, by REDUCE, NEWOBJ or NEWOBJ_EX.
+    fn call_by(&mut self, how: Opcode) {
+        if how == Opcode::NewObjEx {
+            self.empty_dict();
+        }
         self.op(how);
+    }
+
+    /// Calls `callable` by having a type consume a lazy map over it, all by the same opcode: who
+    /// overlooks that one sees no call at all.
+    fn consumed(&mut self, callable: &GlobalName, args: &[Value], how: Opcode) {
+        let consumer = *self.choices.pick(&CONSUMERS);
+        self.named("builtins", consumer);
+        self.tuple_of(1, |e, _| e.lazy_map(callable, args, how));
+        self.call_by(how);
     }
 
     /// Pushes an object with an attribute that is a callable.
@@ -260,19 +277,8 @@ impl Emitter<'_, '_> {
                 args.iter().for_each(|arg| self.value(arg, true));
                 self.op(Opcode::Obj);
             }
-            Style::NewObj => {
-                let consumer = *self.choices.pick(&CONSUMERS);
-                self.named("builtins", consumer);
-                self.tuple_of(1, |e, _| e.lazy_map(callable, args, Opcode::NewObj));
-                self.op(Opcode::NewObj);
-            }
-            Style::NewObjEx => {
-                let consumer = *self.choices.pick(&CONSUMERS);
-                self.named("builtins", consumer);
-                self.tuple_of(1, |e, _| e.lazy_map(callable, args, Opcode::NewObj));
-                self.empty_dict();
-                self.op(Opcode::NewObjEx);
-            }
+            Style::NewObj => self.consumed(callable, args, Opcode::NewObj),
+            Style::NewObjEx => self.consumed(callable, args, Opcode::NewObjEx),
             Style::SetState => {
                 self.carrier("__setstate__", callable);
                 args.iter().for_each(|arg| self.value(arg, true));

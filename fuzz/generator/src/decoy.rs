@@ -53,16 +53,17 @@ const IN_MEMO: [Place; 7] = [
     Place::Kept,
 ];
 
-/// The pickle, with `allowed` as a decoy for each name that it spells out. Frames go: their lengths
-/// would be wrong.
+/// The pickle, with `allowed` as a decoy for each name that it spells out; in the memo for the first
+/// alone. Frames go, since their lengths would be wrong, and so does what is stored for nothing.
 pub fn decoy(pickle: &[u8], allowed: &GlobalName, entropy: &mut Unstructured<'_>) -> Vec<u8> {
     let mut choices = Choices::new(entropy);
     let program = Program::parse(pickle);
     let named = named(&program.codes);
-    let uses_memo = program.codes.iter().enumerate().any(|(at, code)| {
-        let within = named.iter().any(|name| name.codes.contains(&at));
-        !within && (code.opcode().has_memo_index() || code.opcode() == Opcode::Memoize)
-    });
+    // Nothing is missed if what is never fetched is not stored.
+    let fetches =
+        |code: &Code| matches!(code.opcode(), Opcode::Get | Opcode::BinGet | Opcode::LongBinGet);
+    let stores = |code: &Code| code.opcode().has_memo_index() || code.opcode() == Opcode::Memoize;
+    let uses_memo = program.codes.iter().any(fetches);
     let place = match uses_memo || choices.one_in(3) {
         true => *choices.pick(&ON_STACK),
         false => *choices.pick(&IN_MEMO),
@@ -80,7 +81,8 @@ pub fn decoy(pickle: &[u8], allowed: &GlobalName, entropy: &mut Unstructured<'_>
                 written += 1;
             }
             None => {
-                if code.opcode() != Opcode::Frame {
+                let needless = !uses_memo && stores(code);
+                if code.opcode() != Opcode::Frame && !needless {
                     writer.raw(code.bytes());
                 }
                 at += 1;

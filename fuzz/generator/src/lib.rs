@@ -43,6 +43,7 @@ mod plain;
 mod profile;
 mod program;
 mod random;
+mod reach;
 mod strategy;
 mod template;
 mod walk;

@@ -19,19 +19,20 @@ impl Emitter<'_, '_> {
             return;
         }
         let dotted = callable.name.contains('.');
-        match self.choices.below(7) {
+        match self.choices.below(9) {
             0 if !dotted => self.by_module_getattribute(callable),
             1 if !dotted => self.by_module_dict(callable),
             2 if !dotted => self.by_getattr(callable),
             3 => self.by_resolve_name(callable),
             4 => self.by_reduce(callable),
             5 if self.protocol >= 2 => self.by_computed_name(callable),
+            6 | 7 if self.by_builtins(callable) => {}
             _ => self.by_attrgetter(callable),
         }
         self.machine.retype_top(Slot::new(Kind::Global));
     }
 
-    fn plain(&mut self, module: &str, name: &str) {
+    pub(crate) fn plain(&mut self, module: &str, name: &str) {
         self.global(&GlobalName { module: module.to_owned(), name: name.to_owned() });
     }
 

@@ -30,10 +30,12 @@ enum Place {
     AfterTrail,
     /// By an extension code that the pickle registers itself.
     Extension,
+    /// Behind more bytes than some read.
+    Behind,
 }
 
 /// Weights are by repetition: most attacks load to the end, so that what is missed is the attack.
-const PLACES: [Place; 20] = [
+const PLACES: [Place; 21] = [
     Place::Whole,
     Place::Whole,
     Place::Whole,
@@ -54,7 +56,13 @@ const PLACES: [Place; 20] = [
     Place::PastFrame,
     Place::AfterTrail,
     Place::Extension,
+    Place::Behind,
 ];
+
+/// How much stands before an attack that is to be out of reach: what readers take for enough to
+/// know a file by, and what is read at once of a stream. Long ones are dear, so short ones come
+/// more often.
+const BEHIND: [usize; 8] = [600, 1100, 1100, 4100, 4100, 4100, 8200, 66_000];
 
 impl Emitter<'_, '_> {
     /// Writes a program of a profile.
@@ -250,6 +258,14 @@ impl Emitter<'_, '_> {
                 None => self.attack(),
             },
             Place::Extension => self.attack(),
+            Place::Behind => {
+                if self.choices.one_in(4) {
+                    let length = *self.choices.pick(&BEHIND);
+                    self.op_counted(Opcode::BinUnicode, 4, &vec![b' '; length]);
+                    self.op(Opcode::Pop);
+                }
+                self.attack();
+            }
         }
         self.finish();
         if self.choices.one_in(16) {
