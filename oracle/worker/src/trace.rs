@@ -379,6 +379,20 @@ impl Trace {
             drop(pause);
             let shown = (!args.is_null() || !kwargs.is_null()).then_some(shown);
             self.enter(kind, &name, at.map(|(at, _)| at), shown.as_deref());
+            if self.is_foreign(class) {
+                self.effect(effect::NATIVE, &name);
+            }
+        }
+    }
+
+    /// Whether instances are functions of shared objects, or addresses taken for such: ctypes calls
+    /// them without an audit event (`Modules/_ctypes/_ctypes.c` PyCFuncPtr_call).
+    unsafe fn is_foreign(&mut self, class: *mut ffi::PyTypeObject) -> bool {
+        // SAFETY: a type is an object, and so is its own type.
+        unsafe {
+            let meta = ffi::Py_TYPE(class.cast());
+            meta != &raw mut ffi::PyType_Type
+                && &*self.names.of(meta.cast()) == "_ctypes.PyCFuncPtrType"
         }
     }
 
