@@ -58,7 +58,10 @@ impl Own {
             let view = py.import("builtins")?.getattr("memoryview")?;
             keep(&mut own.functions, view.getattr(name)?);
         }
-        keep(&mut own.types, py.import("_struct")?.getattr("Struct")?);
+        // What unpacks a number, and says that bytes are missing.
+        for name in ["Struct", "error"] {
+            keep(&mut own.types, py.import("_struct")?.getattr(name)?);
+        }
         own.import = Some(py.import("builtins")?.getattr("__import__")?.into_ptr());
         Ok(own)
     }
