@@ -67,7 +67,7 @@ pub fn run() -> Exit {
         // Whoever read our output went away; there is nobody to tell, and no claim to make.
         Err(error) if output::is_broken_pipe(&error) => Exit::Trouble,
         Err(error) => {
-            output::error(&format!("{error:#}"));
+            output::error(&output::chain(&error));
             Exit::Trouble
         }
     }

@@ -76,6 +76,17 @@ pub fn error(message: &str) {
     let _ = writeln!(anstream::stderr(), "{BAD}assay:{BAD:#} {line}");
 }
 
+/// What an error says and what caused it, each once: some messages have their cause in them.
+pub fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        match (told.is_empty(), told.contains(&cause)) {
+            (true, _) => cause,
+            (_, true) => told,
+            _ => format!("{told}: {cause}"),
+        }
+    })
+}
+
 /// Something that people may want to know and scripts don't.
 pub fn note(quiet: bool, message: impl fmt::Display) {
     if !quiet {

@@ -216,7 +216,11 @@ impl<'s> Gathered<'s> {
             let first = known.first_seen_seconds.min(finding.first_seen_seconds);
             let mut merged = merge::witness(known.clone(), finding);
             (merged.count, merged.first_seen_seconds) = (count, first);
-            if merged.minimized != known.minimized {
+            let shown = |finding: &Finding| {
+                let Finding { original, minimized, pythons, engines, .. } = finding.clone();
+                (original, minimized, pythons, engines)
+            };
+            if shown(&merged) != shown(known) {
                 self.unwritten.insert(i);
             }
             self.state.findings[i] = merged;

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use assay_differential::versions;
 use assay_pickle::Program;
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +127,7 @@ impl Cause {
 /// The plainer of two findings of one cause, with the interpreters and engines of both. Its count
 /// and time are those of the plainer.
 pub fn witness(a: Finding, b: Finding) -> Finding {
-    let pythons = union(&a.pythons, &b.pythons);
+    let pythons = versions::united(&a.pythons, &b.pythons);
     let engines = union(&a.engines, &b.engines);
     let (a_size, b_size) = (plainness(&a), plainness(&b));
     let mut out = if b_size < a_size { b } else { a };

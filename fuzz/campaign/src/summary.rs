@@ -125,6 +125,7 @@ impl Summary {
         let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
         let control = match self.control.found_seconds {
             Some(seconds) => format!("found after {seconds:.1} s"),
+            None if self.trustworthy => format!("not found yet, in less than {CONTROL_DUE:.0} s"),
             None => "NOT found".to_owned(),
         };
         let mut out = format!(

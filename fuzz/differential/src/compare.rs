@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::divergence::{self, Axis, Divergence};
 use crate::offence::{self, Offence};
-use crate::{Class, Permissions, classify};
+use crate::{Class, Permissions, classify, versions};
 
 /// Where a discrepancy was seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,8 +60,8 @@ impl Discrepancy {
 
     /// Every version that shows it, each once.
     pub fn pythons(&self) -> Vec<String> {
-        let pythons: BTreeSet<&String> = self.sightings.iter().map(|s| &s.python).collect();
-        pythons.into_iter().cloned().collect()
+        let pythons: Vec<String> = self.sightings.iter().map(|s| s.python.clone()).collect();
+        versions::united(&pythons, &[])
     }
 
     /// Every engine that shows it, each once.
@@ -245,7 +245,7 @@ fn divergence(seen: &[Observation]) -> Option<Discrepancy> {
                 Axis::Engines => side.engines.iter().map(|engine| engine.name()).collect(),
                 Axis::Versions => side.pythons.iter().map(String::as_str).collect(),
             };
-            format!("{} {}", who.join(" and "), side.says)
+            sentence(&who, &side.says)
         })
         .collect();
     let mut out = of(Class::Divergence, parties.join(", "));
@@ -253,9 +253,26 @@ fn divergence(seen: &[Observation]) -> Option<Discrepancy> {
         found.sides.iter().flat_map(|side| side.observations.iter().copied()).collect();
     who.sort_unstable();
     out.sightings = who.iter().map(|&i| sighting(&seen[i])).collect();
-    out.observation = who.first().copied();
+    out.observation =
+        found.sides.iter().filter_map(|side| side.observations.first()).min().copied();
     out.divergence = Some(found);
     Some(out)
+}
+
+/// Who does what: `c-loads, c-file and py accept`.
+fn sentence(who: &[&str], says: &str) -> String {
+    let [others @ .., last] = who else { return says.to_owned() };
+    if others.is_empty() {
+        return format!("{last} {says}");
+    }
+    let (verb, rest) = says
+        .split_once(' ')
+        .map_or((says, String::new()), |(verb, rest)| (verb, format!(" {rest}")));
+    let verb = match verb {
+        "touches" => "touch",
+        verb => verb.strip_suffix('s').unwrap_or(verb),
+    };
+    format!("{} and {last} {verb}{rest}", others.join(", "))
 }
 
 #[cfg(test)]
@@ -267,6 +284,14 @@ mod tests {
 
     fn classes(judged: Judged, by: JudgeBy, seen: &[Observation]) -> Vec<Class> {
         compare(&Judgement::new(judged), by, &Good, seen).iter().map(|d| d.class).collect()
+    }
+
+    #[test]
+    fn several_do_what_one_does() {
+        assert_eq!(sentence(&["py"], "touches nothing"), "py touches nothing");
+        assert_eq!(sentence(&["py", "dis"], "accepts"), "py and dis accept");
+        assert_eq!(sentence(&["a", "b", "c"], "touches x y"), "a, b and c touch x y");
+        assert_eq!(sentence(&["a", "b"], "exhausted"), "a and b exhausted");
     }
 
     #[test]

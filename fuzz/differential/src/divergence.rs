@@ -10,6 +10,7 @@ use assay_oracle::{Engine, Observation, TouchKind};
 use serde::{Deserialize, Serialize};
 
 use crate::classify::{self, Ending};
+use crate::versions;
 
 /// Between what the disagreement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,11 +99,22 @@ pub fn find(seen: &[Observation]) -> Option<Divergence> {
     }
     // The first in the order of facets; among equals that of the fewest engines apart, so that
     // the choice does not hang on how many interpreters there are.
-    found.into_iter().min_by_key(|divergence| {
+    let kind = |divergence: &Divergence| {
         let sides: Vec<Vec<Engine>> =
             divergence.sides.iter().map(|side| side.engines.clone()).collect();
         (divergence.facet, sides)
-    })
+    };
+    let first = (0..found.len()).min_by_key(|&i| kind(&found[i]))?;
+    let mut chosen = found.remove(first);
+    // Whoever parts in the same way on another interpreter shows it as well.
+    let wanted = kind(&chosen);
+    for same in found.into_iter().filter(|other| kind(other) == wanted) {
+        for (side, other) in chosen.sides.iter_mut().zip(same.sides) {
+            side.observations.extend(other.observations);
+            side.pythons = versions::united(&side.pythons, &other.pythons);
+        }
+    }
+    Some(chosen)
 }
 
 /// What those who load disagree about comes first: `dis` is asked only where they agree, or
@@ -161,11 +173,7 @@ fn between(seen: &[Observation], members: &[usize], axis: Axis) -> Option<Diverg
             if by_touch.len() > 1 {
                 let sides = by_touch
                     .into_iter()
-                    .map(|(touched, who)| {
-                        let names: Vec<&str> =
-                            touched.iter().map(|(_, name)| name.as_str()).collect();
-                        side(seen, who, &format!("touches {}", shorten(&names.join(", "))))
-                    })
+                    .map(|(touched, who)| side(seen, who, &format!("touches {}", names(&touched))))
                     .collect();
                 return Some(Divergence { axis, facet: Facet::Touched, sides: ordered(sides) });
             }
@@ -191,6 +199,16 @@ fn touches(seen: &Observation) -> Option<BTreeSet<(u8, String)>> {
     )
 }
 
+/// Names that were touched, for people: those with an empty part in quotes.
+fn names(touched: &BTreeSet<(u8, String)>) -> String {
+    let told = |name: &String| match name.split('.').any(str::is_empty) {
+        true => format!("`{name}`"),
+        false => name.clone(),
+    };
+    let names: Vec<String> = touched.iter().map(|(_, name)| told(name)).collect();
+    if names.is_empty() { "nothing".to_owned() } else { shorten(&names.join(", ")) }
+}
+
 /// Groups of indices by what `say` says of them, those with nothing to say left out.
 fn partition<T: PartialEq>(
     who: &[usize],
@@ -209,11 +227,11 @@ fn partition<T: PartialEq>(
 
 fn side(seen: &[Observation], observations: Vec<usize>, says: &str) -> Side {
     let engines: BTreeSet<Engine> = observations.iter().map(|&i| seen[i].engine).collect();
-    let pythons: BTreeSet<String> = observations.iter().map(|&i| seen[i].python.clone()).collect();
+    let pythons: Vec<String> = observations.iter().map(|&i| seen[i].python.clone()).collect();
     Side {
         observations,
         engines: engines.into_iter().collect(),
-        pythons: pythons.into_iter().collect(),
+        pythons: versions::united(&pythons, &[]),
         says: says.to_owned(),
         accepts: None,
     }
@@ -271,6 +289,29 @@ mod tests {
         assert_eq!((found.axis, found.facet), (Axis::Engines, Facet::Acceptance));
         assert_eq!(found.sides[0].engines, [Engine::CLoads]);
         assert_eq!(found.sides[1].engines, [Engine::Py, Engine::Dis]);
+    }
+
+    #[test]
+    fn every_interpreter_that_shows_it_is_named() {
+        let seen = ["3.9.18", "3.10.13", "3.13.0"].map(|python| {
+            let py = match python {
+                "3.13.0" => loaded(python, Engine::Py, "int:8"),
+                _ => raised(python, Engine::Py, "ValueError: x"),
+            };
+            [loaded(python, Engine::CLoads, "int:8"), py]
+        });
+        let found = find(&seen.concat()).unwrap();
+        for side in &found.sides {
+            assert_eq!(side.pythons, ["3.9.18", "3.10.13"]);
+            assert_eq!(side.observations.len(), 2);
+        }
+    }
+
+    #[test]
+    fn touches_are_told_even_if_there_are_none() {
+        let touched = |names: &[&str]| names.iter().map(|name| (0, name.to_string())).collect();
+        assert_eq!(names(&touched(&[])), "nothing");
+        assert_eq!(names(&touched(&["a.b", "."])), "`.`, a.b");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod offence;
 mod permissions;
 #[cfg(test)]
 mod testing;
+pub mod versions;
 mod vmeasure;
 
 pub use behaviour::Behaviour;

@@ -33,8 +33,8 @@ use display::Display;
 /// with 2.
 ///
 /// With --exhaustive N nothing is generated at random: every program of at most N opcodes over an
-/// alphabet of 158 symbols (every opcode, each with a few arguments, boundaries included) is
-/// judged, and every one that is called safe is loaded on every CPython, by every engine, in every
+/// alphabet of 158 symbols and STOP (every opcode, each with a few arguments, boundaries included)
+/// is judged, and every one that is called safe is loaded on every CPython, by every engine, in every
 /// load mode, but for what provably cannot differ. It ends with a certificate that says what has
 /// been shown, of how many programs, and why each rule of pruning loses nothing; some thousands
 /// of the pruned ones are loaded all the same, and if one is not as foretold, the certificate is
@@ -126,21 +126,25 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
         None => config(args)?,
     };
     static STOP: AtomicBool = AtomicBool::new(false);
-    let interrupted = || {
+    let quiet = globals.quiet;
+    let interrupted = move || {
         if STOP.swap(true, Ordering::Relaxed) {
             // Asked twice: what is saved is saved.
             std::process::exit(2);
         }
+        output::note(quiet, "ending; what was found is being saved");
     };
     ctrlc::set_handler(interrupted).context("cannot catch Ctrl-C")?;
     if args.estimate {
         return estimate::run(config, args.format.format, globals, &STOP);
     }
-    let what = if args.resume.is_some() { "resuming" } else { "seed" };
-    output::note(
-        globals.quiet,
-        format_args!("{what} {}, in {}", config.seed, config.out.display()),
-    );
+    let out = config.out.display();
+    match args.resume {
+        Some(_) => {
+            output::note(globals.quiet, format_args!("resuming {out}, seed {}", config.seed))
+        }
+        None => output::note(globals.quiet, format_args!("seed {}, in {out}", config.seed)),
+    }
     let display = Display::new(globals.quiet);
     let summary = assay_campaign::run(&config, &STOP, &|status| {
         display.show(status);
@@ -156,7 +160,11 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
         }
         error => error,
     })?;
-    print(&config, args.format.format, &summary)?;
+    match print(&config, args.format.format, &summary) {
+        // Whoever stopped reading may still look at the exit code: all of it is saved.
+        Err(error) if !output::is_broken_pipe(&error) => return Err(error),
+        _ => {}
+    }
     Ok(match summary.exit_code(&args.fail_on) {
         0 => Exit::Clean,
         1 => Exit::Found,

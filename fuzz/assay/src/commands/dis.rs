@@ -91,6 +91,10 @@ fn show(out: &mut Output, format: Format, source: &Source, policy: &Policy) -> R
         }
     };
     let path = source.name();
+    if bytes.is_empty() {
+        output::error(&format!("{}: empty, and so no pickle", brief(&path, usize::MAX)));
+        tally.found = true;
+    }
     for line in annotate(&bytes, policy) {
         tally.found |= line.fault.is_some();
         match format {

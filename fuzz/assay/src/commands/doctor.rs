@@ -20,7 +20,7 @@ use crate::output::{self, BAD, BOLD, DIM, DOUBT, GOOD, Output};
 #[command(after_long_help = "\
 Examples:
   assay doctor
-  assay doctor --format json | jq -r 'select(.status == \"missing\") | .fix'")]
+  assay doctor --format json | jq -r '.fix // empty'")]
 pub struct Args {
     #[command(flatten)]
     format: FormatArgs,

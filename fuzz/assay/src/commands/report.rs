@@ -24,9 +24,9 @@ pub struct Args {
     /// Directories of campaigns, or that hold such directories
     #[arg(required = true, value_name = "DIR")]
     dirs: Vec<PathBuf>,
-    /// The format
-    #[arg(long, value_enum, default_value = "md")]
-    format: ReportFormat,
+    /// The format [default: as the name of --out ends, else md]
+    #[arg(long, value_enum)]
+    format: Option<ReportFormat>,
     /// Where to, `-` for standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     out: PathBuf,
@@ -58,8 +58,23 @@ impl From<ReportFormat> for report::Format {
     }
 }
 
+impl ReportFormat {
+    /// The format of files of that name.
+    fn of(path: &Path) -> Self {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match ending {
+            "html" | "htm" => Self::Html,
+            "json" => Self::Json,
+            "sarif" => Self::Sarif,
+            "xml" => Self::Junit,
+            _ => Self::Md,
+        }
+    }
+}
+
 pub fn run(args: &Args) -> Result<Exit> {
-    let text = report::render(&args.dirs, args.format.into())?;
+    let format = args.format.unwrap_or_else(|| ReportFormat::of(&args.out));
+    let text = report::render(&args.dirs, format.into())?;
     if args.out == Path::new("-") {
         let mut out = Output::stdout();
         out.raw(text.as_bytes())?;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use assay_oracle::{Effect, EffectKind, Engine, Mode, Observation, Oracle, Outcome, Run, Touched};
+use assay_oracle::{
+    Effect, EffectKind, Engine, Mode, Observation, Oracle, Outcome, Run, TouchKind, Touched,
+};
 use serde::Serialize;
 
 use crate::escape::{brief, escape};
@@ -203,6 +205,9 @@ fn describe(seen: &Observation) -> String {
     let mut lines = vec![format!("    {style}{}{style:#}{detail}", name(&seen.outcome))];
     for touched in seen.touched.iter().take(SHOWN) {
         let args = touched.args.as_deref().map(|args| brief(args, 100)).unwrap_or_default();
+        // Of a name that was asked for in another spelling, that spelling.
+        let asked = touched.kind == TouchKind::Resolve && !args.is_empty();
+        let args = if asked { format!(" (as {args})") } else { args };
         lines.push(format!("      {:10} {}{args}", name(&touched.kind), escape(&touched.name)));
     }
     if let Some(more @ 1..) = seen.touched.len().checked_sub(SHOWN) {

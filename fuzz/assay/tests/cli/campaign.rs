@@ -59,7 +59,7 @@ fn goes_on_where_it_was_left() {
     campaign(&place, "out", &[]);
     let before = summary(&place, "out")["generated"].as_u64().unwrap();
     let ran = place.run(&["campaign", "--resume", "out", "--execs", "2000", "--time", "60s"]);
-    assert!(ran.stderr.contains("resuming 1"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming out, seed 1"), "{}", ran.stderr);
     let after = summary(&place, "out");
     assert!(after["generated"].as_u64().unwrap() > before);
     assert_eq!(after["seed"], 1);

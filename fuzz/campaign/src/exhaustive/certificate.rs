@@ -292,7 +292,7 @@ impl Certificate {
         };
         out += &format!("  {}\n", self.result);
         out += &format!(
-            "  alphabet: {} symbols, {} of 68 opcodes, {}\n",
+            "  alphabet: {} symbols and STOP, {} of 68 opcodes, {}\n",
             self.symbols, self.opcodes, self.alphabet
         );
         out += &format!(
@@ -441,7 +441,7 @@ mod tests {
              Of all 4 045 120 programs of at most 3 opcodes over this alphabet, 2 022 560 are \
              called safe by assay; none of these touches anything that the policy stdlib does \
              not allow, on CPython 3.11.7, 3.13.0, by c-loads, py, in any of 24 load modes.\n  \
-             alphabet: 158 symbols, 68 of 68 opcodes, <hash>\n  \
+             alphabet: 158 symbols and STOP, 68 of 68 opcodes, <hash>\n  \
              programs: 4 045 120 of 4 045 120 judged; 2 022 560 loaded or pruned\n  \
              cases: 242 707 200, of which 80 902 400 loaded (480 watched as well)\n  \
              pruned, memo-renaming: 0; 0 of them tried, 0 not as foretold\n  \

@@ -63,9 +63,10 @@ impl Space {
         shorter + program.iter().fold(0, |sum, &symbol| sum * self.symbols + symbol as u64)
     }
 
-    /// How long prefixes of units get.
+    /// How long prefixes of units get. All programs of two symbols take minutes: they are many
+    /// units as well.
     fn prefix_length(&self) -> u32 {
-        self.length.saturating_sub(2)
+        if self.length == 2 { 1 } else { self.length.saturating_sub(2) }
     }
 
     /// How many units there are.
