@@ -120,7 +120,7 @@ mod tests {
         assert!((uneven.core_hours - 0.16).abs() < 1e-9);
         assert!(uneven.plus_minus > 0.01);
         assert!(cost(&[5]).is_err() && cost(&[]).is_err());
-        let whole = Cost::new(&Plan::new(2, 1).unwrap(), &units(&[5]), &Tally::default());
+        let whole = Cost::new(&Plan::new(1, 1).unwrap(), &units(&[5]), &Tally::default());
         assert_eq!(whole.unwrap().plus_minus, 0.0);
         assert!(even.text().contains("4\u{202f}045\u{202f}120 programs"));
     }
