@@ -60,9 +60,8 @@ const PLACES: [Place; 21] = [
 ];
 
 /// How much stands before an attack that is to be out of reach: what readers take for enough to
-/// know a file by, and what is read at once of a stream. Long ones are dear, so short ones come
-/// more often.
-const BEHIND: [usize; 8] = [600, 1100, 1100, 4100, 4100, 4100, 8200, 66_000];
+/// know a file by, and a page. What is longer would take the time of hundreds of pickles.
+const BEHIND: [usize; 4] = [600, 1100, 4100, 4100];
 
 impl Emitter<'_, '_> {
     /// Writes a program of a profile.
