@@ -142,6 +142,10 @@ fn persistent_ids_are_held_against_the_policy() {
     let judged = |id: &str| analyze(&of(id), &torch);
     assert_eq!(judged(id).verdict, Verdict::Safe, "{:?}", judged(id));
     assert_eq!(analyze(&of(id), &stdlib()).verdict, Verdict::Unproven);
+    assert!(torch.allows_persistent("('storage', <class torch.FloatStorage>, '0', 'cpu', 2)"));
+    assert!(
+        !torch.allows_persistent("('module', 1)") && !stdlib().allows_persistent("('storage', 1)")
+    );
     for (part, other) in [("Vstorage", "Vmodule"), ("FloatStorage", "load"), ("V0", "I0")] {
         let judged = judged(&id.replace(part, other));
         assert_eq!(judged.verdict, Verdict::Unproven, "{other}");

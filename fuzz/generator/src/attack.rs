@@ -220,9 +220,7 @@ impl Emitter<'_, '_> {
 
     /// Makes a dict or a set of the key at the top.
     fn as_key(&mut self) {
-        let index = self.machine.memoised() as usize + 300;
-        self.op_memo(if self.protocol == 0 { Opcode::Put } else { Opcode::LongBinPut }, index);
-        self.op(Opcode::Pop);
+        let index = self.set_aside();
         let way = self.choices.below(5);
         match way {
             0 => self.empty_dict(),

@@ -215,6 +215,15 @@ impl<'a, 'b> Emitter<'a, 'b> {
         self.op_memo(opcode, index);
     }
 
+    /// Takes the top off and leaves it in the memo, out of the way of what is memoised; gives its
+    /// index.
+    pub(crate) fn set_aside(&mut self) -> usize {
+        let index = self.machine.memoised() as usize + 300;
+        self.op_memo(if self.protocol == 0 { Opcode::Put } else { Opcode::LongBinPut }, index);
+        self.op(Opcode::Pop);
+        index
+    }
+
     /// Memoises the top if the program memoises.
     #[inline]
     pub(crate) fn memo(&mut self) {

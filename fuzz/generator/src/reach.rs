@@ -87,31 +87,25 @@ impl Emitter<'_, '_> {
     /// Leaves the builtins of a function in the memo.
     fn hold_builtins(&mut self, way: Way) -> Held {
         let (module, path) = *self.choices.pick(&FUNCTIONS);
-        let index = self.machine.memoised() as usize + 300;
         // Functions have `__builtins__` since CPython 3.10; their globals have always had it.
-        let held = if self.choices.one_in(2) {
+        if self.choices.one_in(2) {
             self.attribute(module, &format!("{path}.__builtins__.get"), way);
-            Held::Get(index)
-        } else {
-            if way == Way::Getattr {
-                self.plain("builtins", "getattr");
-                self.op(Opcode::Mark);
-            }
-            self.attribute(module, &format!("{path}.__globals__.get"), way);
-            self.tuple_of(1, |e, _| e.str("__builtins__"));
-            self.op(Opcode::Reduce);
-            if way == Way::Getattr {
-                self.str("get");
-                self.op(Opcode::Tuple);
-                self.op(Opcode::Reduce);
-                Held::Get(index)
-            } else {
-                Held::Dict(index)
-            }
-        };
-        self.op_memo(if self.protocol == 0 { Opcode::Put } else { Opcode::LongBinPut }, index);
-        self.op(Opcode::Pop);
-        held
+            return Held::Get(self.set_aside());
+        }
+        if way == Way::Getattr {
+            self.plain("builtins", "getattr");
+            self.op(Opcode::Mark);
+        }
+        self.attribute(module, &format!("{path}.__globals__.get"), way);
+        self.tuple_of(1, |e, _| e.str("__builtins__"));
+        self.op(Opcode::Reduce);
+        if way == Way::Dotted {
+            return Held::Dict(self.set_aside());
+        }
+        self.str("get");
+        self.op(Opcode::Tuple);
+        self.op(Opcode::Reduce);
+        Held::Get(self.set_aside())
     }
 
     /// Pushes what the builtins hold under a name.
@@ -145,5 +139,29 @@ impl Emitter<'_, '_> {
             _ => e.str(last),
         });
         self.op(Opcode::Reduce);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Generator, Profile, generate_seeded};
+
+    #[test]
+    fn attacks_reach_builtins_in_every_way() {
+        let generator = Generator::new(Config { profile: Profile::Attack, ..Config::default() });
+        let mut pickle = Vec::new();
+        let ways: [&[u8]; 3] = [b".__builtins__.get", b".__globals__.get", b"dict.get"];
+        let mut seen = [false; 3];
+        let mut by_getattr = false;
+        for index in 0..20_000 {
+            generate_seeded(&generator, 1, index, &mut pickle);
+            let has = |text: &[u8]| pickle.windows(text.len()).any(|window| window == text);
+            for (seen, way) in seen.iter_mut().zip(ways) {
+                *seen |= has(way);
+            }
+            by_getattr |=
+                has(b"__builtins__") && has(b"getattr") && !ways.iter().any(|way| has(way));
+        }
+        assert_eq!((seen, by_getattr), ([true; 3], true));
     }
 }
