@@ -89,6 +89,30 @@ fn what_the_unpicklers_do_themselves_is_not_recorded() {
     }
 }
 
+/// Why a call raises, the pure Python unpickler tells in its own words.
+#[test]
+fn what_is_said_of_a_call_that_raises_is_not_recorded() {
+    let mut oracle = oracle_for(pythons());
+    let set = g("builtins", "set");
+    let forms = [pickle(&[b"(NNibuiltins\nset\n"]), pickle(&[b"(", &set, b"NNo"])];
+    for python in 0..oracle.pythons().len() {
+        for engine in Engine::ALL.into_iter().filter(|engine| engine.loads()) {
+            for bytes in &forms {
+                let seen = oracle.full(python, engine.into(), bytes).unwrap();
+                let names: Vec<&str> =
+                    seen.touched.iter().map(|touch| touch.name.as_str()).collect();
+                let version = &oracle.pythons()[python].version;
+                let engine = engine.name();
+                assert!(
+                    names.iter().all(|name| *name == "builtins.set"),
+                    "{version} {engine}: {seen:?}"
+                );
+                assert!(names.len() > 1, "{version} {engine}: {seen:?}");
+            }
+        }
+    }
+}
+
 /// The same functions and exceptions, asked for by every opcode that calls.
 #[test]
 fn the_same_is_recorded_when_the_pickle_asks_for_it() {
@@ -101,6 +125,7 @@ fn the_same_is_recorded_when_the_pickle_asks_for_it() {
         ("builtins", "len"),
         ("builtins", "getattr"),
         ("builtins", "int"),
+        ("builtins", "str"),
         ("_io", "BytesIO"),
         ("_struct", "unpack"),
         ("sys", "intern"),

@@ -5,6 +5,7 @@
 //! by how either engine ended, in its own words. A suspicion need not hold: it is followed down
 //! by the rules of any other.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use assay_differential::classify::wording;
@@ -13,7 +14,7 @@ use assay_oracle::{DenyObservation, Engine, Mode, Observation, Outcome};
 
 use crate::Result;
 use crate::batch::Batch;
-use crate::pursue::follow;
+use crate::pursue::{follow, seen};
 use crate::worker::{Done, Worker};
 
 /// Pickles of a batch whose values and touches are compared: two filtered loads each, a tenth of
@@ -27,6 +28,23 @@ const ROUND: Duration = Duration::from_millis(400);
 /// How often those that ended alike are compared: most of them show the same.
 const ALIKE: u32 = 3;
 
+/// What may part, first what is to be followed first: a way that no pickle before showed, before
+/// one seen already; what one accepts and another refuses, before what is touched more; what
+/// loaders disagree about, before what `dis` thinks, the causes of which are few; and then rare
+/// behaviour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Suspicion {
+    /// How many pickles that part in this way there were before.
+    seen: u64,
+    touched: bool,
+    dis: bool,
+    /// How often its behaviour was seen.
+    rare: u32,
+    /// The place in the batch.
+    i: usize,
+    key: String,
+}
+
 /// Follows what others made otherwise of the pickles of a batch than the first did.
 pub fn suspicions(
     worker: &mut Worker<'_, '_>,
@@ -34,26 +52,46 @@ pub fn suspicions(
     batch: &Batch,
     done: &mut Done,
 ) -> Result<()> {
-    // Causes of what `dis` alone thinks are few: they come last, and then rare behaviour first.
-    let mut found: Vec<(bool, u32, usize, String)> = Vec::new();
+    let mut found: Vec<Suspicion> = Vec::new();
     for (i, pickle) in batch.pickles.iter().enumerate() {
         let one = &batch.denied[i];
         // What loaders disagree about comes before what `dis` says of it.
         let parted = batch.beside.iter().find(|(_, seen)| part(one, &seen[i]));
         if let Some((other, seen)) = parted {
             let dis = other.run.engine == Engine::Dis;
-            let ours = if dis { said_by_running(first, one) } else { said(first, one) };
-            let key = rough_parting(pickle, [&ours, &said(*other, &seen[i])]);
-            found.push((dis, worker.pool.count(batch.behaviours[i]), i, key));
+            let ends = if dis {
+                [said_by_running(first, one), said(*other, &seen[i])]
+            } else {
+                said_by_both((first, one), (*other, &seen[i]))
+            };
+            let touched = one.outcome == seen[i].outcome;
+            let rare = worker.pool.count(batch.behaviours[i]);
+            let key = rough_parting(pickle, [&ends[0], &ends[1]]);
+            found.push(Suspicion { seen: 0, dis, touched, rare, i, key });
         }
     }
     if let Some((other, seen)) = batch.beside.first() {
         let compared = compare(worker, first, *other, seen, batch)?;
-        found.extend(compared.into_iter().map(|(rare, i, key)| (false, rare, i, key)));
+        found.extend(compared.into_iter().map(|(rare, i, key)| Suspicion {
+            seen: 0,
+            dis: false,
+            touched: true,
+            rare,
+            i,
+            key,
+        }));
+    }
+    found.sort();
+    let mut here: HashMap<String, u64> = HashMap::new();
+    for suspicion in &mut found {
+        let earlier =
+            here.entry(suspicion.key.clone()).or_insert_with(|| seen(worker, &suspicion.key));
+        suspicion.seen = *earlier;
+        *earlier += 1;
     }
     found.sort();
     let began = Instant::now();
-    for (.., i, key) in found {
+    for Suspicion { i, key, .. } in found {
         if worker.shared.over() || began.elapsed() > ROUND {
             return Ok(());
         }
@@ -83,6 +121,22 @@ fn said(load: Load, seen: &DenyObservation) -> String {
     let class = seen.exception.as_deref().unwrap_or_default();
     let words = format!("{class}: {}", seen.message.as_deref().unwrap_or_default());
     format!("{} {:?} {}", load.run.engine.name(), seen.outcome, wording(&words))
+}
+
+/// As [`said`], of both. Where both refuse and one asked for more, the other stopped first and
+/// says why; what the first says of what came later is another matter.
+fn said_by_both(one: (Load, &DenyObservation), other: (Load, &DenyObservation)) -> [String; 2] {
+    let asked = [&one.1.resolved, &other.1.resolved];
+    let goes_on =
+        |(load, _): (Load, &DenyObservation)| format!("{} goes on", load.run.engine.name());
+    let refuse = one.1.outcome == Outcome::Raised && other.1.outcome == Outcome::Raised;
+    if refuse && asked[0].len() < asked[1].len() && asked[1].starts_with(asked[0]) {
+        [said(one.0, one.1), goes_on(other)]
+    } else if refuse && asked[1].len() < asked[0].len() && asked[0].starts_with(asked[1]) {
+        [goes_on(one), said(other.0, other.1)]
+    } else {
+        [said(one.0, one.1), said(other.0, other.1)]
+    }
 }
 
 /// As [`said`]; what fails by being run fails in a hundred ways, which are all one to who runs

@@ -68,6 +68,11 @@ impl Known {
         }
     }
 
+    /// How many pickles of the key there were.
+    pub fn seen(&self, key: &str) -> u64 {
+        self.keys.get(key).map_or(0, |known| known.seen)
+    }
+
     /// The cause to which pickles of the key led.
     pub fn bucket(&self, key: &str) -> Option<String> {
         self.keys.get(key)?.bucket.clone()

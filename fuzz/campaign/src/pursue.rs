@@ -129,6 +129,11 @@ impl From<String> for Trail {
     }
 }
 
+/// How many pickles of the key there were of which the first analyser has to answer.
+pub fn seen(worker: &Worker<'_, '_>, key: &str) -> u64 {
+    worker.shared.known().seen(&format!("{}|{key}", worker.tested[0].name))
+}
+
 /// Does with a discrepant pickle what is advised: follows it, counts it, or drops it. While
 /// pursuing takes more than its share of the time, what is not `grave` waits, and of what is
 /// only the first of each kind is followed.

@@ -10,6 +10,7 @@ use assay_oracle::{
 use assay_pickle::Program;
 use assay_subjects::{JudgeBy, Judgement, Subject};
 
+mod earlier;
 mod several;
 mod shows;
 
@@ -288,6 +289,11 @@ impl Bench<'_> {
         over: &dyn Fn() -> bool,
     ) -> assay_oracle::Result<Option<Traced>> {
         let class = discrepancy.class;
+        let earlier = self.earlier(pickle, checked, discrepancy)?;
+        let (pickle, checked, discrepancy) = match &earlier {
+            Some((pickle, checked, discrepancy)) => (pickle.as_slice(), checked, discrepancy),
+            None => (pickle, checked, discrepancy),
+        };
         let Some(shows) = Shows::of(self, checked, discrepancy) else { return Ok(None) };
         let mut mode = shows.loads.first().map_or(Mode::default(), |load| load.run.mode);
         let mut shows = shows;

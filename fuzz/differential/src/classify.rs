@@ -98,6 +98,14 @@ pub fn refuses_persistent_id(touched: &Touched) -> bool {
         )
 }
 
+/// Whether the touch is the interpreter showing a warning. Which are shown goes by the module that
+/// called: the program's own where that is C, else `pickle`.
+pub fn shows_a_warning(touched: &Touched) -> bool {
+    touched.kind == TouchKind::Call
+        && touched.by.is_none()
+        && matches!(touched.name.as_str(), "warnings.WarningMessage" | "warnings._showwarnmsg")
+}
+
 /// A value's description without addresses (`at 0x7f…`). `dis` makes no value, whatever is
 /// recorded as its result.
 pub fn value(observation: &Observation) -> Option<String> {

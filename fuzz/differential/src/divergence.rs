@@ -190,7 +190,9 @@ fn touches(seen: &Observation) -> Option<BTreeSet<(u8, String)>> {
     Some(
         seen.touched
             .iter()
-            .filter(|touched| touched.by.is_none() && !classify::refuses_persistent_id(touched))
+            .filter(|touched| touched.by.is_none())
+            .filter(|touched| !classify::refuses_persistent_id(touched))
+            .filter(|touched| !classify::shows_a_warning(touched))
             .filter(|touched| {
                 matches!(touched.kind, TouchKind::Resolve | TouchKind::Call | TouchKind::Persistent)
             })

@@ -8,8 +8,8 @@ use std::time::Duration;
 use assay_analyzer::Policy;
 use assay_differential::minimise::Budget;
 use assay_differential::{Bench, Class, Hunt};
-use assay_oracle::{Engine, Oracle, OracleConfig, Outcome};
-use assay_subjects::SubjectSpec;
+use assay_oracle::{Engine, Observation, Oracle, OracleConfig, Outcome};
+use assay_subjects::{JudgeBy, Subject, SubjectSpec};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -60,42 +60,78 @@ fn every_cause_has_a_pickle_and_a_bucket_of_its_own() {
     }
 }
 
-#[test]
-fn every_pickle_still_divides_the_engines_as_it_is_said_to() {
-    let policy = Policy::load(&["stdlib"]).unwrap();
-    let spec: SubjectSpec = "assay".parse().unwrap();
-    let mut subject = spec.start(&policy, Duration::from_secs(30)).unwrap();
-    let python = assay_oracle::discover().into_iter().next();
-    let mut config = OracleConfig::new(vec![python.expect("a CPython of 3.9 or later")]);
-    config.allow = policy.globals();
-    config.preload = policy.modules();
-    let mut oracle = Oracle::new(config).unwrap();
-    let mut wrong = Vec::new();
-    for entry in catalogue() {
-        let pickle = std::fs::read(dir().join(format!("{}.pkl", entry.name))).unwrap();
+/// Our analyser beside one CPython.
+struct Fixture {
+    policy: Policy,
+    subject: Box<dyn Subject>,
+    oracle: Oracle,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let policy = Policy::load(&["stdlib"]).unwrap();
+        let spec: SubjectSpec = "assay".parse().unwrap();
+        let subject = spec.start(&policy, Duration::from_secs(30)).unwrap();
+        let python = assay_oracle::discover().into_iter().next();
+        let mut config = OracleConfig::new(vec![python.expect("a CPython of 3.9 or later")]);
+        config.allow = policy.globals();
+        config.preload = policy.modules();
+        Self { policy, subject, oracle: Oracle::new(config).unwrap() }
+    }
+
+    /// What was seen of a pickle, and the bucket of its divergence, if there is one.
+    fn trace(&mut self, pickle: &[u8]) -> (Vec<Observation>, Option<String>) {
         let mut bench = Bench {
-            subject: &mut *subject,
-            witness: &mut oracle,
-            allowed: &policy,
-            by: spec.judge_mode(),
+            subject: &mut *self.subject,
+            witness: &mut self.oracle,
+            allowed: &self.policy,
+            by: JudgeBy::Policy,
             engines: &Engine::ALL,
         };
-        let checked = bench.check(&pickle, Hunt::Divergence).unwrap();
-        for seen in &checked.observations {
+        let checked = bench.check(pickle, Hunt::Divergence).unwrap();
+        let found = checked.discrepancies.iter().find(|found| found.class == Class::Divergence);
+        let bucket = found.and_then(|found| {
+            let traced = bench.trace(pickle, &checked, found, Budget::default()).unwrap();
+            traced.map(|traced| traced.bucket)
+        });
+        (checked.observations, bucket)
+    }
+}
+
+#[test]
+fn every_pickle_still_divides_the_engines_as_it_is_said_to() {
+    let (mut fixture, mut wrong) = (Fixture::new(), Vec::new());
+    for entry in catalogue() {
+        let pickle = std::fs::read(dir().join(format!("{}.pkl", entry.name))).unwrap();
+        let (observations, bucket) = fixture.trace(&pickle);
+        for seen in &observations {
             let said = &entry.engines[seen.engine.name()];
             let accepts = said == "accepts" || said.starts_with("gives ");
             if accepts != (seen.outcome == Outcome::Loaded) {
                 wrong.push(format!("{}: {} {:?}", entry.name, seen.engine.name(), seen.outcome));
             }
         }
-        let found = checked.discrepancies.iter().find(|found| found.class == Class::Divergence);
-        let bucket = found.and_then(|found| {
-            let traced = bench.trace(&pickle, &checked, found, Budget::default()).unwrap();
-            traced.map(|traced| traced.bucket)
-        });
         if bucket.as_ref() != Some(&entry.bucket) {
             wrong.push(format!("{}: {bucket:?}, expected {}", entry.name, entry.bucket));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// All refuse these in the end; one has asked for a name by then that the other never read.
+#[test]
+fn what_is_touched_beyond_a_refusal_has_the_cause_of_the_refusal() {
+    let name = b"cbuiltins\nlist\n".as_slice();
+    let cases: [(&[u8], &str); 3] = [
+        (b"F1e999\n", "float-overflow"),
+        (b"\x95\x02\0\0\0\0\0\0\0M\x01\x02", "frame-ends-within-an-opcode"),
+        (b"I010\n", "c-reads-octal"),
+    ];
+    let (mut fixture, all) = (Fixture::new(), catalogue());
+    for (before, cause) in cases {
+        let entry = all.iter().find(|entry| entry.name == cause).unwrap();
+        let (observations, bucket) = fixture.trace(&[before, name, b"]NNs"].concat());
+        assert!(observations.iter().all(|seen| seen.outcome != Outcome::Loaded), "{cause}");
+        assert_eq!(bucket.as_ref(), Some(&entry.bucket), "{cause}");
+    }
 }

@@ -96,6 +96,9 @@ unsafe fn make(number: usize, class: P, args: P, kwargs: P) -> P {
             }
         };
         let Some(trace) = listening().filter(|trace| relevant(trace, number)) else { return go() };
+        if is_text_of_an_error(trace, class) {
+            return go();
+        }
         let saved = trace.save();
         let error = PendingError::take();
         let pause = Pause::begin();
@@ -134,6 +137,14 @@ unsafe fn make_plain(original: Ternary, class: P, args: P, kwargs: P) -> P {
         set_field(class, offset::TYPE_NEW, hook);
         result
     }
+}
+
+/// Whether this is `pickle.py` saying why what INST or OBJ called raises: `str(err)` in
+/// `_instantiate`.
+fn is_text_of_an_error(trace: &Trace, class: P) -> bool {
+    trace.caller == Caller::Machinery(Op::Instantiate)
+        && class == (&raw mut ffi::PyUnicode_Type).cast()
+        && trace.is_asked(class) == Some(false)
 }
 
 /// Whether making an instance is to be recorded here. That of a plain class does nothing, and
