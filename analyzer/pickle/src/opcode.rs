@@ -104,6 +104,17 @@ macro_rules! opcodes {
             /// Every opcode, in the order of the table.
             pub const ALL: [Self; 68] = [$(Self::$variant,)*];
 
+            /// The form of the argument, as in the opcode's row: what reading needs of it.
+            #[inline(always)]
+            pub fn form(self) -> ArgumentForm {
+                const FORMS: [ArgumentForm; 256] = {
+                    let mut forms = [ArgumentForm::None; 256];
+                    $(forms[$byte as usize] = ArgumentForm::$form;)*
+                    forms
+                };
+                FORMS[self as usize]
+            }
+
             /// The opcode's row in the table.
             #[inline]
             pub fn info(self) -> &'static OpcodeInfo {

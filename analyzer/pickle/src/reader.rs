@@ -144,7 +144,7 @@ fn utf8((data, used): (&[u8], usize)) -> Result<Parsed<'_>, ErrorKind> {
 
 #[inline(always)]
 fn parse(opcode: Opcode, rest: &[u8]) -> Result<Parsed<'_>, ErrorKind> {
-    let form = opcode.info().form;
+    let form = opcode.form();
     Ok(match form {
         ArgumentForm::None => (Argument::None, 0, None),
         ArgumentForm::UInt1 => {

@@ -9,6 +9,8 @@ use crate::probe;
 
 impl Machine<'_, '_> {
     /// Runs one opcode.
+    // Inlined where opcodes are read, as reading is: an instruction then never goes by memory.
+    #[inline(always)]
     pub(crate) fn step(&mut self, instruction: &Instruction<'_>) -> Result<Flow, Fault> {
         self.judge.record.at(instruction.offset, instruction.opcode);
         self.check_frame(instruction);
