@@ -3,13 +3,16 @@
 
     corpus/real/make_real.py all OUT            # venvs under OUT/venvs, pickles under OUT/files
     corpus/real/make_real.py measure OUT target/release/assay
+    corpus/real/make_real.py load OUT target/release/assay
     corpus/real/make_real.py select OUT corpus/real
 
 `all` needs the CPythons of `ENVIRONMENTS` (`pythonX.Y` on the path, or pyenv's) and a package
 index; `write OUT NAME` is what it runs in each venv. Every file gets a line in OUT/manifest.jsonl:
 library, version, python, type, protocol, and the profile under which it is to be safe.
 
-`measure` scans every file under its profile and prints what is not safe. `select` copies a small
+`measure` scans every file under its profile and prints what is not safe. `load` loads each in the
+sandbox by every engine, in the environment that wrote it, and prints where a load touches what its
+profile does not allow. `select` copies a small
 selection, with its manifest: the data of
 `analyzer/tests/real.rs`, which needs neither Python nor network.
 
@@ -236,6 +239,30 @@ def measure(out, assay):
     return misses
 
 
+def load(out, assay):
+    """Loads every file in the sandbox, with the libraries that wrote it, and compares with the verdict."""
+    rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    wrong = 0
+    for environment, _, _ in ENVIRONMENTS:
+        python = str(out / "venvs" / environment / "bin" / "python")
+        here = [row for row in rows if row["file"].startswith(environment + "-")]
+        for profile in sorted({row["profile"] for row in here}):
+            paths = [str(out / "files" / row["file"]) for row in here if row["profile"] == profile]
+            policies = [arg for name in profile.split("+") for arg in ("--policy", name)]
+            command = [assay, "check", "--hunt", "soundness", "--format", "json", "--python", python]
+            text = subprocess.run(command + policies + paths, stdout=subprocess.PIPE, universal_newlines=True).stdout
+            lines = [json.loads(line) for line in text.splitlines()]
+            bad = [line for line in lines if line["discrepancies"]]
+            safe = sum(line["verdict"] == "safe" for line in lines)
+            wrong += len(bad) + len(paths) - len(lines)
+            print("%s %-16s %5d files, %5d safe as plain pickles, %d discrepant"
+                  % (environment, profile, len(lines), safe, len(bad)))
+            for line in bad:
+                found = line["discrepancies"][0]
+                print("    %s: %s" % (os.path.basename(line["path"]), found["summary"]))
+    return wrong
+
+
 # The protocol in which `select` takes each environment's files, and what it takes of joblib's.
 CHOSEN = {"2021": (2,), "2023": (0, 3), "2025": (5,)}
 
@@ -270,9 +297,9 @@ def select(out, target):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("action", choices=["all", "write", "measure", "select"])
+    parser.add_argument("action", choices=["all", "write", "measure", "load", "select"])
     parser.add_argument("out", type=Path)
-    parser.add_argument("more", nargs="?", help="write: name of the environment; measure: the scanner; select: the target")
+    parser.add_argument("more", nargs="?", help="write: name of the environment; measure, load: the scanner; select: the target")
     args = parser.parse_args()
     if args.action == "all":
         make_all(args.out)
@@ -280,6 +307,8 @@ def main():
         write(args.out, args.more)
     elif args.action == "measure":
         sys.exit(1 if measure(args.out, args.more) else 0)
+    elif args.action == "load":
+        sys.exit(1 if load(args.out, args.more) else 0)
     else:
         select(args.out, Path(args.more))
 

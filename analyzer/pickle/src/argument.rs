@@ -111,6 +111,16 @@ pub struct Numeral<'a> {
     pub value: Option<i64>,
 }
 
+impl Numeral<'_> {
+    /// Whether it is below zero however it is read: a memo index of any length that is, is refused.
+    pub fn is_negative(&self) -> bool {
+        // C reads up to a NUL, and nobody minds spaces.
+        let text = self.text.split(|&byte| byte == 0).next().unwrap_or_default();
+        let sign = text.iter().find(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'));
+        sign == Some(&b'-') && text.iter().any(|byte| matches!(byte, b'1'..=b'9'))
+    }
+}
+
 /// An argument as it was read. Text and counted data are borrowed from the input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Argument<'a> {

@@ -9,12 +9,10 @@ impl Machine<'_, '_> {
     fn memo_index(&mut self, argument: &Argument<'_>) -> Result<Option<u64>, Fault> {
         Ok(match argument {
             Argument::UInt(index) => Some(*index),
-            Argument::Numeral(numeral) => match numeral.value {
-                Some(index) => {
-                    Some(u64::try_from(index).map_err(|_| Fault::from("a negative memo index"))?)
-                }
-                None => None,
-            },
+            Argument::Numeral(numeral) if numeral.is_negative() => {
+                return Err("a negative memo index".into());
+            }
+            Argument::Numeral(numeral) => numeral.value.and_then(|index| u64::try_from(index).ok()),
             _ => None,
         })
     }

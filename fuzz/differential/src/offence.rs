@@ -3,7 +3,7 @@
 //! Finds the offences of one observation. Who called whom decides about calls made in turn: an
 //! allowed callable may use its own helpers, but not hand control to what the pickle supplied.
 
-use assay_oracle::{Effect, Observation, TouchKind, Touched};
+use assay_oracle::{Effect, EffectKind, Observation, TouchKind, Touched};
 
 use crate::{Permissions, classify};
 
@@ -64,11 +64,21 @@ pub fn against_policy(seen: &Observation, allowed: &dyn Permissions) -> Vec<Offe
         }
     }
     if out.is_empty() {
-        out.extend(
-            seen.effects.iter().filter(|e| classify::harms(e)).cloned().map(Offence::Effect),
-        );
+        let harms = |effect: &&Effect| classify::harms(effect) && !is_trusted(seen, effect);
+        out.extend(seen.effects.iter().filter(harms).cloned().map(Offence::Effect));
     }
     out
+}
+
+/// Whether the effect is that of a library calling its own shared object by `ctypes`, where no touch
+/// of the load is an offence: a contract that lists a foreign function among its helpers trusts what
+/// that does. Opening another shared object is not among it.
+fn is_trusted(seen: &Observation, effect: &Effect) -> bool {
+    let in_turn = |touched: &Touched| touched.by.is_some() && touched.name.starts_with("ctypes.");
+    effect.kind == EffectKind::Native
+        && effect.detail.starts_with("ctypes.")
+        && !effect.detail.starts_with("ctypes.dlopen")
+        && seen.touched.iter().any(in_turn)
 }
 
 /// Every effect that counts. With it goes the touch that led there, if one was not allowed: it
@@ -195,6 +205,24 @@ mod tests {
         let resolve = touch(Resolve, "good.f", None);
         let in_module = touch(Call, "anything.at.all", Some(1));
         assert_eq!(offences(vec![resolve, imported, in_module]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_foreign_function_is_trusted_by_whoever_lists_it() {
+        let native = |detail: &str, touched: Vec<Touched>| {
+            let mut seen = observation("3.11.7", Engine::CLoads, Outcome::Loaded);
+            seen.effects = vec![Effect { kind: EffectKind::Native, detail: detail.into() }];
+            seen.touched = touched;
+            against_policy(&seen, &Good).len()
+        };
+        let f = touch(TouchKind::Call, "good.f", None);
+        let called = touch(TouchKind::Call, "ctypes.F", Some(0));
+        let both = vec![f.clone(), called];
+        assert_eq!(native("ctypes.F", both.clone()), 0);
+        assert_eq!(native("ctypes.dlsym(<ctypes.CDLL>, 'f')", both.clone()), 0);
+        assert_eq!(native("ctypes.dlopen('other.so')", both.clone()), 1);
+        assert_eq!(native("syscall mmap", both), 1);
+        assert_eq!(native("ctypes.F", vec![f]), 1);
     }
 
     #[test]
