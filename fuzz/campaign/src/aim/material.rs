@@ -98,7 +98,7 @@ impl<'p> Material<'p> {
         ];
         let texts: Vec<Value> = TEXTS.iter().map(|text| Value::Str((*text).to_owned())).collect();
         let globals = self.globals();
-        let instances = self.instances();
+        let instances: Vec<Value> = self.instances(DEEPEST).collect();
         let mut parts = atoms.clone();
         parts.extend(texts.iter().step_by(3).cloned());
         parts.extend(globals.iter().step_by(7).cloned());
@@ -144,13 +144,12 @@ impl<'p> Material<'p> {
         there.flat_map(|contract| contract.globals.iter().take(4)).map(global).collect()
     }
 
-    /// An instance of every class of the policy that can be made by calls.
-    fn instances(&self) -> Vec<Value> {
+    /// An instance of every class of the policy that can be made by calls so deep.
+    fn instances(&self, depth: usize) -> impl Iterator<Item = Value> {
         let classes = self.policy.contracts().filter(|contract| contract.kind == Kind::Class);
         classes
             .filter_map(|contract| contract.globals.first())
-            .filter_map(|(module, name)| self.instance(&format!("{module}:{name}"), DEEPEST))
-            .collect()
+            .filter_map(move |(module, name)| self.instance(&format!("{module}:{name}"), depth))
     }
 
     /// Calls that return an instance of the class.
@@ -257,7 +256,7 @@ impl<'p> Material<'p> {
                 });
                 classes.filter_map(|contract| contract.globals.first()).map(global).collect()
             }
-            Pattern::Instance => self.instances().into_iter().take(3).collect(),
+            Pattern::Instance => self.instances(depth).take(3).collect(),
             Pattern::InstanceOf(key) => self.instance(key, depth).into_iter().collect(),
             Pattern::GlobalIs(key) => key
                 .split_once(':')
@@ -281,4 +280,20 @@ fn name_of((module, name): &(String, String)) -> GlobalName {
 
 fn global(name: &(String, String)) -> Value {
     Value::Global(name_of(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An exception that may hold any instance may hold itself.
+    #[test]
+    fn what_may_hold_itself_is_made_only_so_deep() {
+        let policy = Policy::load(&["celery"]).unwrap();
+        let material = Material::new(&policy);
+        let retry = material.instance("celery.exceptions:Retry", DEEPEST);
+        assert!(retry.is_some());
+        assert_eq!(material.values(&Pattern::Instance, DEEPEST).len(), 3);
+        assert!(material.values(&Pattern::Instance, 0).is_empty());
+    }
 }
