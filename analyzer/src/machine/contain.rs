@@ -97,7 +97,16 @@ impl Machine<'_, '_> {
         }
     }
 
+    #[inline]
     fn hash(&mut self, value: Value) {
+        // Most keys are text.
+        if !matches!(value, Value::Str(_) | Value::Int(_)) {
+            self.hash_any(value);
+        }
+    }
+
+    #[inline(never)]
+    fn hash_any(&mut self, value: Value) {
         match value {
             Value::None
             | Value::Bool(_)
