@@ -81,23 +81,28 @@ pub fn suspicions(
             key,
         }));
     }
-    found.sort();
-    let mut here: HashMap<String, u64> = HashMap::new();
-    for suspicion in &mut found {
-        let earlier =
-            here.entry(suspicion.key.clone()).or_insert_with(|| seen(worker, &suspicion.key));
-        suspicion.seen = *earlier;
-        *earlier += 1;
-    }
-    found.sort();
     let began = Instant::now();
-    for Suspicion { i, key, .. } in found {
+    for Suspicion { i, key, .. } in in_order(found, |key| seen(worker, key)) {
         if worker.shared.over() || began.elapsed() > ROUND {
             return Ok(());
         }
         follow(worker, 0, &batch.pickles[i], &key.into(), Mode::default(), false, done)?;
     }
     Ok(())
+}
+
+/// Those to be followed first come first; `seen` says how often a key was met in other batches.
+fn in_order(mut found: Vec<Suspicion>, seen: impl Fn(&str) -> u64) -> Vec<Suspicion> {
+    // Of those in this batch that part alike, too, the rarest is new and the others are not.
+    found.sort();
+    let mut met: HashMap<String, u64> = HashMap::new();
+    for suspicion in &mut found {
+        let times = met.entry(suspicion.key.clone()).or_insert_with(|| seen(&suspicion.key));
+        suspicion.seen = *times;
+        *times += 1;
+    }
+    found.sort();
+    found
 }
 
 /// Whether two engines part in the deny tier. What one of them has no room for says nothing; nor
@@ -194,4 +199,57 @@ fn compare(
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_oracle::Resolved;
+
+    use super::*;
+
+    fn suspicion(i: usize, key: &str, touched: bool, rare: u32) -> Suspicion {
+        Suspicion { seen: 0, touched, dis: false, rare, i, key: key.to_owned() }
+    }
+
+    #[test]
+    fn what_is_new_comes_first() {
+        let found = vec![
+            suspicion(0, "known", false, 1),
+            suspicion(1, "new", true, 9),
+            suspicion(2, "new", true, 3),
+            suspicion(3, "newer", false, 5),
+        ];
+        let order: Vec<usize> =
+            in_order(found, |key| u64::from(key == "known")).iter().map(|found| found.i).collect();
+        assert_eq!(order, [3, 2, 0, 1]);
+    }
+
+    fn raised(exception: &str, asked: &[&str]) -> DenyObservation {
+        let resolved = asked.iter().map(|name| Resolved {
+            module: "m".into(),
+            name: (*name).into(),
+            allowed: true,
+        });
+        DenyObservation {
+            outcome: Outcome::Raised,
+            exception: Some(exception.into()),
+            message: None,
+            resolved: resolved.collect(),
+            persistent: 0,
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn who_stopped_first_says_why() {
+        let load = |engine: Engine| Load { python: 0, run: engine.into() };
+        let c = (load(Engine::CLoads), raised("ValueError", &["a"]));
+        let py = (load(Engine::Py), raised("KeyError", &["a", "b"]));
+        let ends = said_by_both((c.0, &c.1), (py.0, &py.1));
+        assert_eq!(ends, ["c-loads Raised ValueError: ".to_owned(), "py goes on".to_owned()]);
+        let ends = said_by_both((py.0, &py.1), (c.0, &c.1));
+        assert_eq!(ends[0], "py goes on");
+        let other = raised("KeyError", &["b"]);
+        assert!(said_by_both((c.0, &c.1), (py.0, &other))[1].contains("KeyError"));
+    }
 }
