@@ -31,6 +31,39 @@ fn data_touches_nothing() {
     }
 }
 
+/// A metaclass may have a `__call__` of its own and hand on to that of `type`, as six's and
+/// dateutil's do: `type.__call__` is `type`'s, whatever the class at hand has in its place.
+#[test]
+fn what_is_called_by_the_name_of_its_type_is_of_that_type() {
+    const CODE: &str = "
+class M(type):
+    def __call__(cls, *args):
+        return super().__call__(*args)
+class K(metaclass=M):
+    def __init__(self):
+        import os
+        os.getppid()
+K()
+type.__call__(K)
+class Late(M):
+    pass
+class L(metaclass=Late):
+    pass
+L()
+type('F', (), {'__call__': lambda self: 1})()()
+";
+    let mut oracle = oracle_for(pythons());
+    for python in 0..oracle.pythons().len() {
+        for engine in Engine::ALL.into_iter().filter(|engine| engine.loads()) {
+            let seen = oracle.full(python, engine.into(), &exec(CODE)).unwrap();
+            let version = &oracle.pythons()[python].version;
+            assert_eq!(seen.outcome, Outcome::Loaded, "{version} {}: {seen:?}", engine.name());
+            let asked = shown(&seen).iter().filter(|touch| *touch == "call posix.getppid").count();
+            assert_eq!(asked, 2, "{version} {}: {:?}", engine.name(), shown(&seen));
+        }
+    }
+}
+
 fn touch(kind: TouchKind, name: &str, at: u64, args: Option<&str>) -> Touched {
     Touched {
         kind,

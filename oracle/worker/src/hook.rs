@@ -2,7 +2,8 @@
 //!
 //! A type says how its instances are called in two slots: `tp_call`, and for speed a vectorcall
 //! function. With the vectorcall flag cleared everything goes through `tp_call`, and there one
-//! trampoline stands for all types; it finds the original by the type. Making an instance by
+//! trampoline stands for all types; it finds the original by the type. What is called as
+//! `T.__call__` is `T`'s, whatever the type: of these each has a trampoline of its own. Making an instance by
 //! `tp_new` alone (NEWOBJ does) passes `tp_call` by, so those slots get trampolines too: one
 //! for each original, since CPython compares these pointers.
 //!
@@ -18,12 +19,18 @@ use crate::new_hook;
 use crate::raw::{self, P, PtrHash, field, offset, set_field};
 use crate::slot_hook;
 use crate::trace::{Pause, listening};
+use crate::trampolines::{Table, at, block, row};
 
 /// The type of `tp_call` and `tp_new`.
 pub type Ternary = unsafe extern "C" fn(P, P, P) -> P;
 
 /// The original `tp_call` of each type.
 static ORIGINALS: Global<Option<HashMap<usize, Ternary, PtrHash>>> = Global::new(None);
+
+/// What is called as `T.__call__`, by number: a bare interpreter has some thirty.
+static WRAPPED: Global<Vec<Ternary>> = Global::new(Vec::new());
+
+static WRAPPERS: Table<Ternary, 1> = [block!(wrapped, 0)];
 
 /// The types that were met.
 static KNOWN: Global<Option<HashSet<usize, PtrHash>>> = Global::new(None);
@@ -70,7 +77,7 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
     for wrapper in wrappers {
         // What `T.__call__` wraps is a copy of the slot. Pinned, since it is changed for good.
         // SAFETY: a wrapper descriptor of `__call__`, which calls what it wraps as a `tp_call`.
-        unsafe { set_field(wrapper.into_ptr(), offset::DESCR_WRAPPED, trampoline as Ternary) };
+        unsafe { hook_wrapper(wrapper.into_ptr()) };
     }
     Ok(())
 }
@@ -117,6 +124,30 @@ pub unsafe fn ensure(class: P) {
     }
 }
 
+unsafe fn hook_wrapper(wrapper: P) {
+    // SAFETY: the caller's promise; the list is borrowed for this function only.
+    unsafe {
+        let original: Ternary = field(wrapper, offset::DESCR_WRAPPED);
+        let originals = WRAPPED.get();
+        let known = originals.iter().position(|known| *known as usize == original as usize);
+        let number = known.unwrap_or(originals.len());
+        // Beyond the last, that of the type must do.
+        let hook = at(&WRAPPERS, number).unwrap_or(trampoline);
+        if known.is_none() {
+            originals.push(original);
+        }
+        set_field(wrapper, offset::DESCR_WRAPPED, hook);
+    }
+}
+
+/// Whether a slot is hooked. A class made later that has `T.__call__` takes what that wraps.
+fn is_hook(call: usize) -> bool {
+    // SAFETY: borrowed for this function only.
+    let wrapped = unsafe { WRAPPED.get().len() };
+    call == trampoline as Ternary as usize
+        || (0..wrapped).filter_map(|n| at(&WRAPPERS, n)).any(|hook| hook as usize == call)
+}
+
 unsafe fn hook_call(class: P) {
     // SAFETY: as `ensure`; the map is borrowed for one operation at a time.
     unsafe {
@@ -126,7 +157,7 @@ unsafe fn hook_call(class: P) {
         if raw::type_is_named(class.cast(), "sys.legacy_event_handler") {
             return;
         }
-        if call == 0 || call == trampoline as Ternary as usize {
+        if call == 0 || is_hook(call) {
             return;
         }
         let Some(originals) = ORIGINALS.get() else { return };
@@ -170,10 +201,20 @@ unsafe fn original(callable: P) -> Ternary {
 }
 
 unsafe extern "C" fn trampoline(callable: P, args: P, kwargs: P) -> P {
-    // SAFETY: CPython calls this in place of the original, with what the original expects; the
-    // trace is borrowed anew after the call.
+    // SAFETY: CPython calls this in place of the original, with what the original expects.
+    unsafe { call(original(callable), callable, args, kwargs) }
+}
+
+unsafe extern "C" fn wrapped<const N: usize>(callable: P, args: P, kwargs: P) -> P {
+    // SAFETY: as above; a hook is in place only once its original is noted.
+    unsafe { call(WRAPPED.get()[N], callable, args, kwargs) }
+}
+
+/// Calls by the original, recorded.
+#[inline(never)]
+unsafe fn call(original: Ternary, callable: P, args: P, kwargs: P) -> P {
+    // SAFETY: the caller's promise; the trace is borrowed anew after the call.
     unsafe {
-        let original = original(callable);
         let Some(trace) = listening() else {
             return original(callable, args, kwargs);
         };
