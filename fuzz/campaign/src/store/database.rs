@@ -1,7 +1,7 @@
 //! The database of one campaign: made, opened, and opened where nothing can be written.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
@@ -14,6 +14,9 @@ pub const FILE: &str = "campaign.sqlite";
 
 /// How long to wait for another process to finish its transaction. One takes milliseconds.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// Between two tries of what SQLite does not wait for by itself.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// The database of one campaign.
 pub struct Store {
@@ -99,9 +102,7 @@ impl Store {
         let open = || {
             let connection = Connection::open(&path)?;
             connection.busy_timeout(BUSY)?;
-            // A write-ahead log survives a kill at any moment; what a power cut may take is the
-            // last transactions, not the database.
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            turn_log_on(&connection)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             Ok(connection)
         };
@@ -143,6 +144,24 @@ impl Store {
     #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+}
+
+/// A write-ahead log survives a kill at any moment; what a power cut may take is the last
+/// transactions, not the database.
+fn turn_log_on(connection: &Connection) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            // Of two processes that do so at once one is refused, however long it would wait.
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < BUSY =>
+            {
+                std::thread::sleep(AGAIN);
+            }
+            done => return done,
+        }
     }
 }
 

@@ -375,3 +375,24 @@ mod laws {
         }
     }
 }
+
+/// Of two that turn the log on at once SQLite refuses one without waiting.
+#[test]
+fn many_that_begin_at_once_wait_for_one_another() {
+    for _ in 0..40 {
+        let dir = tempfile::tempdir().unwrap();
+        let begun = std::sync::Barrier::new(6);
+        let made: Vec<crate::Result<Store>> = std::thread::scope(|scope| {
+            let start = || {
+                begun.wait();
+                Store::create(dir.path(), &meta())
+            };
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(start)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+        for refused in made.into_iter().filter_map(Result::err) {
+            assert!(matches!(refused, crate::Error::Directory { .. }), "{refused:?}");
+        }
+    }
+}
