@@ -11,10 +11,9 @@ index; `write OUT NAME` is what it runs in each venv. Every file gets a line in 
 library, version, python, type, protocol, and the profile under which it is to be safe.
 
 `measure` scans every file under its profile and prints what is not safe. `load` loads each in the
-sandbox by every engine, in the environment that wrote it, and prints where a load touches what its
-profile does not allow. `select` copies a small
-selection, with its manifest: the data of
-`analyzer/tests/real.rs`, which needs neither Python nor network.
+sandbox by every engine, as a plain pickle, in the environment that wrote it, and prints which are
+judged safe and touch what their profile does not allow. `select` copies a small selection, with its
+manifest: the data of `analyzer/tests/real.rs`, which needs neither Python nor network.
 
 To add a type, add a line to a generator of `objects.py`; to add a version, a line to
 `ENVIRONMENTS`.

@@ -36,7 +36,9 @@ const ALIKE: u32 = 3;
 struct Suspicion {
     /// How many pickles that part in this way there were before.
     seen: u64,
+    /// Whether both end alike, and only what they touch differs.
     touched: bool,
+    /// Whether it is `dis` that parts.
     dis: bool,
     /// How often its behaviour was seen.
     rare: u32,
