@@ -68,6 +68,20 @@ fn a_crash_is_a_signal_and_loses_nothing() {
     assert_eq!(shown(&seen), ["resolve posix.getppid", "call posix.getppid"]);
 }
 
+/// The place on the stack from which nothing was taken holds what was there before, if anything.
+#[test]
+fn an_opcode_that_raises_before_it_takes_anything_is_no_crash() {
+    for (i, _) in pythons().iter().enumerate() {
+        let mut oracle = oracle_for(vec![pythons().remove(i)]);
+        for bytes in [b"NNo".as_slice(), b"NNNo", b"NN}o", b"NN(R", b"NNN(\x81", b"NNN(\x92"] {
+            for engine in [Engine::CLoads, Engine::CFile, Engine::CStream, Engine::CReuse] {
+                let seen = full(&mut oracle, engine, bytes);
+                assert_eq!(seen.outcome, Outcome::Raised, "{engine:?} {bytes:?} {seen:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_process_that_ends_itself_is_no_success() {
     let mut oracle = oracle();

@@ -234,12 +234,14 @@ unsafe fn is_exception(class: P) -> bool {
 }
 
 /// Whether two callables are the same but for what they are bound to. A method of a type is
-/// bound to its first argument before it is called.
+/// bound to its first argument before it is called. `a` may be an address of nothing where `b`, the
+/// callable, is an exception's class: OBJ without a MARK raises before it takes anything off.
 unsafe fn same(a: P, b: P) -> bool {
     if a == b || a.is_null() || b.is_null() {
         return a == b;
     }
-    // SAFETY: both are alive, and their types are checked before their fields are read.
+    // SAFETY: `b` is alive, and `a` if `b` is code; their types are checked before their fields are
+    // read.
     unsafe {
         let definition = |o: P| -> usize {
             let class = ffi::Py_TYPE(o);
@@ -251,8 +253,8 @@ unsafe fn same(a: P, b: P) -> bool {
                 0
             }
         };
-        let definition_of_a = definition(a);
-        definition_of_a != 0 && definition_of_a == definition(b)
+        let definition_of_b = definition(b);
+        definition_of_b != 0 && definition_of_b == definition(a)
     }
 }
 
