@@ -1,7 +1,7 @@
 //! An *aim*: pickles that use one global, or its instances, in one way, with one argument free.
 //!
-//! Says which idioms a campaign is to try when it looks for what one condition of a contract
-//! keeps out. It takes names and shapes from the policy and hands them to the generator as data,
+//! Says which idioms a campaign is to try when it looks for what the conditions of contracts keep
+//! out, or fail to. It takes names and shapes from the policy and hands them to the generator as data,
 //! so the generator knows nothing of policies. It must not know what is harmful: the free place
 //! takes everything that a pickle can supply.
 
@@ -24,24 +24,34 @@ const ENTROPY: usize = 256;
 /// What a campaign is aimed at.
 #[derive(Clone, Debug)]
 pub struct Aim {
-    idioms: Vec<SafeGlobal>,
+    /// The idioms that try each condition; none of them is empty.
+    tries: Vec<Vec<SafeGlobal>>,
 }
 
 impl Aim {
-    /// The aim at what one condition keeps out.
-    pub fn at(policy: &Policy, condition: &Condition) -> Arc<Self> {
+    /// The aim at what conditions of the policy keep out, each as often as the others.
+    pub fn at<'c>(
+        policy: &Policy,
+        conditions: impl IntoIterator<Item = &'c Condition>,
+    ) -> Arc<Self> {
         let material = Material::new(policy);
-        let contract = policy.contract_with(condition);
-        let idioms = Idioms { policy, material: &material, contract }.of(&condition.part);
-        Arc::new(Self { idioms })
+        let idioms = |condition: &Condition| {
+            let contract = policy.contract_with(condition);
+            Idioms { policy, material: &material, contract }.of(&condition.part)
+        };
+        let tries = conditions.into_iter().map(idioms).filter(|idioms| !idioms.is_empty());
+        Arc::new(Self { tries: tries.collect() })
     }
 
     /// One pickle.
     pub fn pickle(&self, random: &mut Random) -> Vec<u8> {
         let mut entropy = [0; ENTROPY];
         random.fill(&mut entropy);
-        let Some(last) = self.idioms.len().checked_sub(1) else { return b"N.".to_vec() };
-        let idiom = &self.idioms[random.below(last + 1)];
+        if self.tries.is_empty() {
+            return b"N.".to_vec();
+        }
+        let idioms = &self.tries[random.below(self.tries.len())];
+        let idiom = &idioms[random.below(idioms.len())];
         idiom_pickle(idiom, random.below(6) as u8, &mut Unstructured::new(&entropy))
     }
 }
@@ -309,7 +319,7 @@ mod tests {
             .iter()
             .filter(|condition| {
                 let weakened = policy.without(condition);
-                !passes(&policy, &weakened, &Aim::at(&policy, condition))
+                !passes(&policy, &weakened, &Aim::at(&policy, [*condition]))
             })
             .map(|condition| condition.name.as_str())
             .collect();

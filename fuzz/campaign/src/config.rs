@@ -29,7 +29,7 @@ pub struct CampaignConfig {
     pub hunt: Hunt,
     /// What refutes `safe`; by analyser if `None`.
     pub judge: Option<JudgeBy>,
-    /// Whether to aim at one use of one global rather than try everything.
+    /// Whether to aim at uses of globals of the policy rather than try everything.
     pub aim: Option<Arc<Aim>>,
     /// Files and directories of more seeds.
     pub corpus: Vec<PathBuf>,

@@ -42,10 +42,12 @@ enum Origin {
 /// was interesting, which brings the uses of an object that no aim foresees.
 const AIMED: usize = 8;
 
-/// Whether a batch of a hunt for divergences is made as those of other campaigns are: the control
-/// tests soundness there, too, and has few batches.
-pub fn is_for_control(number: u64) -> bool {
-    number % 4 == 1
+/// Whether a batch belongs to the control, until that has found its hole. Such a batch is made as
+/// those of any hunt for unsoundness are, whatever the campaign hunts for or is aimed at; a hunt for
+/// divergences has few batches, so more of them.
+pub fn is_for_control(hunts_divergence: bool, number: u64) -> bool {
+    let every = if hunts_divergence { 4 } else { 16 };
+    number % every == every / 2
 }
 
 /// Random bytes that a mutation may draw on: it asks for a few dozen.
@@ -146,15 +148,14 @@ impl Source {
         let mut random = Random::at(self.seed, &[self.place[0], self.place[1], number]);
         while out.len() < size {
             let index = number * size as u64 + out.len() as u64;
-            let divergence = self.divergence && !is_for_control(number);
-            out.push(self.one(divergence, stream, index, pool, &mut random));
+            out.push(self.one(number, stream, index, pool, &mut random));
         }
         out
     }
 
     fn one(
         &self,
-        divergence: bool,
+        batch: u64,
         stream: u64,
         index: u64,
         pool: &Pool,
@@ -166,7 +167,7 @@ impl Source {
             let other = pool.pick(random).or_else(|| self.given(random));
             mutate::mutate(base, other, &mut Unstructured::new(&entropy))
         };
-        match self.origin(divergence, random) {
+        match self.origin(batch, random) {
             Origin::Generated(profile) => self.generate(profile, stream, index),
             Origin::Decoy => {
                 // Half of the plainest pickles: what else an attack hides would be seen instead.
@@ -203,12 +204,14 @@ impl Source {
         Some(&self.seeds[random.below(self.seeds.len())])
     }
 
-    fn origin(&self, divergence: bool, random: &mut Random) -> Origin {
-        if self.aim.is_some() {
+    fn origin(&self, batch: u64, random: &mut Random) -> Origin {
+        let special = !is_for_control(self.divergence, batch);
+        if special && self.aim.is_some() {
             let stray = random.below(AIMED) == 0;
             return if stray { Origin::MutatedInteresting } else { Origin::Aimed };
         }
-        let weight = |row: &(Origin, usize, usize)| if divergence { row.2 } else { row.1 };
+        let weight =
+            |row: &(Origin, usize, usize)| if special && self.divergence { row.2 } else { row.1 };
         let mut at = random.below(MIX.iter().map(weight).sum());
         for row in &MIX {
             match at.checked_sub(weight(row)) {

@@ -33,9 +33,6 @@ use crate::{Result, apart, pursue};
 /// kill loses little.
 pub const BATCH: usize = 256;
 
-/// Every so many batches one is judged by the weakened analyser, until its hole is found.
-const CONTROL_EVERY: u64 = 16;
-
 /// What is being followed down when the time is up may go on for so long; then it is pending.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -273,11 +270,9 @@ impl<'s, 'c> Worker<'s, 'c> {
         }
         let generated = Instant::now();
         let refs: Vec<&[u8]> = pickles.iter().map(Vec::as_slice).collect();
-        let its_turn = match self.shared.config.hunt {
-            Hunt::Divergence => is_for_control(number),
-            _ => number % CONTROL_EVERY == CONTROL_EVERY / 2,
-        };
-        let control = its_turn && !self.shared.control_found.load(Ordering::Relaxed);
+        let hunts_divergence = self.shared.config.hunt == Hunt::Divergence;
+        let control = is_for_control(hunts_divergence, number)
+            && !self.shared.control_found.load(Ordering::Relaxed);
         let judgements: Vec<Vec<Judgement>> = if control {
             vec![self.control.subject.judge_batch(&refs)]
         } else {

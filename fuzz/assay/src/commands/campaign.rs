@@ -10,9 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use assay_campaign::exhaustive::Plan;
-use assay_campaign::{CampaignConfig, FailOn, Shard, Status, Store, Summary};
+use assay_campaign::{Aim, CampaignConfig, FailOn, Shard, Status, Store, Summary};
 use assay_differential::Class;
 
+use super::policy::chosen_conditions;
 use crate::crash;
 use crate::escape::{brief, escape};
 use crate::exit::Exit;
@@ -45,6 +46,7 @@ Examples:
   assay campaign --time 60s
   assay campaign --time 10m --analyzer 'exec:python3 scanner.py'
   assay campaign --time 8h --hunt divergence --python 3.9 --python 3.13
+  assay campaign --policy numpy --aim numpy/ --python venv/bin/python --time 10m
   assay campaign --resume campaigns/2026-01-31T12-00-00 --time 1h
   assay campaign --exhaustive 2
   assay campaign --exhaustive 3 --shard 1/2 --out here     # and 2/2 elsewhere, then:
@@ -71,6 +73,10 @@ pub struct Args {
     /// Directory (or file) of more seeds; repeat for more
     #[arg(long, value_name = "DIR")]
     corpus: Vec<PathBuf>,
+    /// Aim at what conditions of the policy keep out, by name or how it begins (`numpy/`), rather
+    /// than try everything; repeat for more. `assay policy conditions` lists them
+    #[arg(long, value_name = "NAME", conflicts_with = "exhaustive")]
+    aim: Vec<String>,
     /// Where everything goes [default: campaigns/<date>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -204,7 +210,7 @@ fn config(args: &Args) -> Result<CampaignConfig> {
     if let Some(length) = args.exhaustive {
         config.exhaustive = Some(Plan::new(length, args.exhaustive_sample)?);
     }
-    bound(&mut config, args);
+    bound(&mut config, args)?;
     Ok(config)
 }
 
@@ -214,7 +220,7 @@ fn joined(out: &Path) -> Option<u64> {
 }
 
 /// What a campaign that goes on is told anew.
-fn bound(config: &mut CampaignConfig, args: &Args) {
+fn bound(config: &mut CampaignConfig, args: &Args) -> Result<()> {
     config.judge = args.analyzer.judge;
     config.corpus.clone_from(&args.corpus);
     config.jobs = args.jobs.count();
@@ -223,6 +229,10 @@ fn bound(config: &mut CampaignConfig, args: &Args) {
     config.max_opcodes = args.max_opcodes;
     config.analyzer_timeout = args.analyzer.analyzer_timeout;
     config.load_timeout = args.oracle.timeout();
+    if !args.aim.is_empty() {
+        config.aim = Some(Aim::at(&config.policy, &chosen_conditions(&config.policy, &args.aim)?));
+    }
+    Ok(())
 }
 
 /// `campaigns/<date>`, with a time that every file system takes. A clock may show a time twice.

@@ -2,6 +2,8 @@
 
 mod conditions;
 
+pub use conditions::chosen as chosen_conditions;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};

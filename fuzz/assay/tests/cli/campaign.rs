@@ -54,6 +54,23 @@ fn finds_the_flaw_of_a_scanner_and_leaves_what_a_reader_needs() {
 }
 
 #[test]
+fn aims_at_what_the_policy_keeps_out() {
+    let place = Place::new(&[]);
+    let hole = "data/_codecs:encode/call[0]/arg[1]";
+    let analyzer = format!("assay:stdlib~{hole}");
+    let aimed = ["--aim", hole, "--until-found", "--analyzer"];
+    let ran = campaign(&place, "hole", &[&aimed[..], &[&analyzer]].concat());
+    assert_eq!(ran.code, 1, "{}", ran.shown());
+    // The whole policy, aimed at everywhere; 2 if the planted hole was not found in so short a time.
+    let ran = campaign(&place, "whole", &["--aim", "data/", "--aim", "stdlib/"]);
+    assert_ne!(ran.code, 1, "{}", ran.shown());
+    assert!(summary(&place, "whole")["verdicts"]["safe"].as_u64() > Some(500));
+    let ran = campaign(&place, "none", &["--aim", "data/nothing"]);
+    assert_eq!(ran.code, 2, "{}", ran.shown());
+    assert!(ran.stderr.contains("assay policy conditions"), "{}", ran.shown());
+}
+
+#[test]
 fn goes_on_where_it_was_left() {
     let place = Place::new(&[]);
     campaign(&place, "out", &[]);

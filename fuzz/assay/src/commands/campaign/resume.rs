@@ -37,7 +37,7 @@ pub fn config(args: &Args, dir: &Path) -> Result<CampaignConfig> {
     config.shard = shard;
     config.seed = meta.seed;
     config.exhaustive = meta.exhaustive.clone();
-    super::bound(&mut config, args);
+    super::bound(&mut config, args)?;
     Ok(config)
 }
 

@@ -40,9 +40,10 @@ pub struct Conditions {
 ///
 /// Runs campaigns against an analyser whose policy lacks the condition, aimed at what the condition
 /// keeps out, each until its first find. What is found counts if the policy with the condition does
-/// not pass it. A condition that is never found is not needed, or is there against something that
-/// no oracle sees: analyzer/policies/unfound.toml says which. Exits 1 if one is not found that does
-/// not stand there, or if one stands there and is found.
+/// not pass it; where it does, the policy itself is unsound. A condition that is never found is not
+/// needed, or is there against something that no oracle sees: analyzer/policies/unfound.toml says
+/// which. Exits 1 if one is not found that does not stand there, if one stands there and is found,
+/// or if the policy is unsound.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -89,7 +90,7 @@ struct Row {
     executed: u64,
     bucket: Option<String>,
     minimized: Option<String>,
-    /// First finds that the policy with the condition passes, too.
+    /// First finds that the policy with the condition passes, too: it is unsound.
     not_by_the_hole: Vec<String>,
     /// Why nothing is to be found, if that is known.
     unfound_because: Option<Because>,
@@ -98,7 +99,8 @@ struct Row {
 impl Row {
     /// Whether what is known of the condition and what was measured agree.
     fn is_as_known(&self) -> bool {
-        self.found_seconds.is_some() != self.unfound_because.is_some()
+        self.not_by_the_hole.is_empty()
+            && self.found_seconds.is_some() != self.unfound_because.is_some()
     }
 }
 
@@ -108,7 +110,8 @@ struct Earlier {
     condition: String,
 }
 
-fn chosen(policy: &Policy, names: &[String]) -> Result<Vec<Condition>> {
+/// The conditions that are called so, or whose names begin so; all if none is named.
+pub fn chosen(policy: &Policy, names: &[String]) -> Result<Vec<Condition>> {
     let mut conditions = policy.conditions();
     if let Some(unknown) =
         names.iter().find(|name| !conditions.iter().any(|c| c.name.starts_with(name.as_str())))
@@ -182,7 +185,7 @@ pub fn measure(args: &Measure, globals: Globals) -> Result<Exit> {
         config.load_timeout = args.oracle.timeout();
         config.jobs = args.jobs.count();
         config.time = Some(args.time);
-        config.aim = Some(Aim::at(&policy, condition));
+        config.aim = Some(Aim::at(&policy, [condition]));
         let mut trials: Vec<Trial> = Vec::new();
         for seed in args.seed..args.seed + args.seeds {
             output::note(globals.quiet, format_args!("{}, seed {seed}", condition.name));
@@ -257,7 +260,9 @@ fn tell(out: &mut Output, row: &Row) -> Result<()> {
         "{condition:60} {style}{result}{style:#} {DIM}{generated} pickles, {executed} loads{DIM:#}"
     ))?;
     for minimized in &row.not_by_the_hole {
-        out.line(format_args!("    {BAD}not by the hole{BAD:#} {DIM}{minimized}{DIM:#}"))?;
+        out.line(format_args!(
+            "    {BAD}unsound with the condition, too{BAD:#} {DIM}{minimized}{DIM:#}"
+        ))?;
     }
     Ok(())
 }
@@ -265,9 +270,11 @@ fn tell(out: &mut Output, row: &Row) -> Result<()> {
 fn conclude(out: &mut Output, rows: &[Row]) -> Result<()> {
     let found = rows.iter().filter(|row| row.found_seconds.is_some()).count();
     let known = rows.iter().filter(|row| row.found_seconds.is_none() && row.is_as_known()).count();
-    let wrong = rows.iter().filter(|row| !row.is_as_known()).count();
+    let unsound = rows.iter().filter(|row| !row.not_by_the_hole.is_empty()).count();
+    let wrong = rows.iter().filter(|row| !row.is_as_known()).count() - unsound;
     out.line(format_args!(
-        "{BOLD}{found} of {}{BOLD:#} found, {known} not to be found, {wrong} unexplained",
+        "{BOLD}{found} of {}{BOLD:#} found, {known} not to be found, {wrong} unexplained, {unsound} \
+         unsound with them, too",
         rows.len()
     ))?;
     Ok(())
