@@ -40,6 +40,8 @@ pub struct Policy {
     common_helpers: Vec<String>,
     /// Callables that the unpickler calls on its own account.
     machinery: Vec<String>,
+    /// Functions that may do whatever they do where something allowed calls them.
+    opaque: Vec<String>,
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
     persistent: Option<(Pattern, String)>,
     /// Where uses are noted that are not allowed, while the policy is watched.

@@ -108,6 +108,11 @@ impl Judge<'_, '_> {
                 matches!(value, Value::Instance(id)
                     if self.globals.get(self.heap.class(id)).key == *key)
             }
+            Pattern::InstanceLike(key) => {
+                matches!(value, Value::Instance(id)
+                    if self.globals.get(self.heap.class(id)).contract
+                        .is_some_and(|contract| contract.is_of(key)))
+            }
             Pattern::GlobalIs(key) => {
                 matches!(value, Value::Global(id) if self.globals.get(id).key == *key)
             }

@@ -103,4 +103,11 @@ impl Contract {
     pub(crate) fn is_also(&self, name: &str) -> bool {
         self.also.iter().any(|also| also == name)
     }
+
+    /// Whether it is the contract of that global, `module:name`.
+    pub(crate) fn is_of(&self, key: &str) -> bool {
+        self.globals.iter().any(|(module, name)| {
+            key.strip_prefix(module.as_str()).and_then(|rest| rest.strip_prefix(':')) == Some(name)
+        })
+    }
 }

@@ -71,6 +71,8 @@ struct File {
     helpers: Vec<String>,
     #[serde(default)]
     machinery: Vec<String>,
+    #[serde(default)]
+    opaque: Vec<String>,
     /// Patterns by name, `$name` in the contracts of this profile and of those that include it.
     #[serde(default)]
     define: BTreeMap<String, String>,
@@ -300,6 +302,7 @@ impl Policy {
             renames: Arc::new(renames),
             common_helpers: Vec::new(),
             machinery: Vec::new(),
+            opaque: Vec::new(),
             persistent: None,
             usages: None,
             blind_to: Vec::new(),
@@ -338,6 +341,7 @@ impl Policy {
     ) -> Result<(), PolicyError> {
         self.common_helpers.extend(file.helpers);
         self.machinery.extend(file.machinery);
+        self.opaque.extend(file.opaque);
         let invalid = |message| PolicyError::Invalid { name: name.to_owned(), message };
         if let Some(text) = &file.persistent {
             self.persistent =

@@ -3,10 +3,11 @@
 //! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a
 //! list of alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string
 //! literal, a range of integers (`0..255`), a tuple of patterns in parentheses, or an instance
-//! (`<datetime:timezone>`) or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'`
-//! such bytes. `list#atoms`, `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a
-//! container holds (`attribute:_left/_right`: no keys but these). `?` after a pattern makes it and what follows optional; `*` after the last
-//! lets it repeat.
+//! (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its contract)
+//! or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'` such bytes. `list#atoms`,
+//! `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a container holds
+//! (`attribute:_left/_right`: no keys but these). `?` after a pattern makes it and what follows
+//! optional; `*` after the last lets it repeat.
 
 use std::fmt;
 
@@ -76,6 +77,8 @@ pub enum Pattern {
     Instance,
     /// An instance of that class, `module:name`.
     InstanceOf(String),
+    /// An instance of any class that shares the contract of `module:name`.
+    InstanceLike(String),
     /// That global, `module:name`.
     GlobalIs(String),
     /// One of these.
@@ -220,7 +223,11 @@ impl<'t> Parser<'t> {
             };
         }
         if self.take("<") {
-            return Ok(Pattern::InstanceOf(self.until(">")?.to_owned()));
+            let name = self.until(">")?;
+            return Ok(match name.strip_prefix("like ") {
+                Some(name) => Pattern::InstanceLike(name.to_owned()),
+                None => Pattern::InstanceOf(name.to_owned()),
+            });
         }
         if self.take("=") {
             return Ok(Pattern::GlobalIs(self.word().to_owned()));
@@ -354,6 +361,7 @@ impl fmt::Display for Pattern {
             Self::Class => f.write_str("allowed class"),
             Self::Instance => f.write_str("instance of an allowed class"),
             Self::InstanceOf(name) => write!(f, "instance of {}", name.replace(':', ".")),
+            Self::InstanceLike(name) => write!(f, "instance like {}", name.replace(':', ".")),
             Self::GlobalIs(name) => f.write_str(&name.replace(':', ".")),
             Self::AnyOf(patterns) => {
                 for (index, pattern) in patterns.iter().enumerate() {

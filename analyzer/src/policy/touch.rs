@@ -88,18 +88,23 @@ impl Policy {
         class.is_some_and(|contract| contract.kind == Kind::Class)
             || BUILTIN_CONTAINERS.contains(&owner)
             || self.contracts().any(|contract| contract.is_also(owner))
+            || self.machinery.iter().any(|own| own == name)
     }
 
     /// Whether `callee` may be called, by code of CPython or a library, in the course of a use
     /// of the allowed global `root` (its call, a method of it).
     pub fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
+        if self.opaque.iter().any(|own| own == root) {
+            return true;
+        }
         let contract = self.contract_of_use(root);
         let method = callee.rsplit_once('.');
         // A class that is a helper by its own name is one with all its methods.
         let class = method.map(|(owner, _)| owner);
         let class = class.filter(|owner| owner.contains('.') && !self.deny.has_module(owner));
         let named = |helper: &String| helper == callee || Some(helper.as_str()) == class;
-        if contract.is_some_and(|contract| contract.helpers.iter().any(named)) {
+        let own = contract.iter().flat_map(|contract| &contract.helpers);
+        if own.chain(&self.common_helpers).any(named) {
             return true;
         }
         if self.denied(callee) {

@@ -24,8 +24,10 @@ pub enum Ending {
     Lost,
 }
 
-/// Exceptions by which an environment says that it lacks something.
-const LACKING: [&str; 3] = ["ModuleNotFoundError", "ImportError", "AttributeError"];
+/// Exceptions by which an environment says that it lacks something: the last one is Django's, for
+/// settings.
+const LACKING: [&str; 4] =
+    ["ModuleNotFoundError", "ImportError", "AttributeError", "ImproperlyConfigured"];
 
 /// The class of an exception, without its module and message.
 pub fn exception_class(text: &str) -> &str {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use assay_oracle::{Effect, Engine, Observation, Outcome, Touched};
+use assay_oracle::{Effect, Engine, Observation, Outcome, TouchKind, Touched};
 use assay_subjects::{JudgeBy, Judged, Judgement};
 use serde::{Deserialize, Serialize};
 
@@ -227,12 +227,25 @@ fn no_witness(allowed: &dyn Permissions, seen: &[Observation]) -> Option<Discrep
     if touched.into_iter().any(|touched| allowed.denied(&touched.name)) {
         return None;
     }
+    if loaded.iter().all(|o| lacks_allowed(allowed, o)) {
+        return None;
+    }
     let mut out = of(
         Class::NoWitness,
         "judged dangerous, yet no engine touched anything on the deny list".into(),
     );
     out.sightings = loaded.iter().map(|o| sighting(o)).collect();
     Some(out)
+}
+
+/// Whether the load got no further than an allowed global that this environment lacks: what
+/// follows it shows where the library, or a later CPython, has it.
+fn lacks_allowed(allowed: &dyn Permissions, observation: &Observation) -> bool {
+    let last = observation.touched.iter().rev().find(|touched| touched.by.is_none());
+    classify::ending(observation) == classify::Ending::Lacking
+        && last.is_some_and(|touched| {
+            touched.kind == TouchKind::Resolve && allowed.allows_resolve(&touched.name)
+        })
 }
 
 fn divergence(seen: &[Observation]) -> Option<Discrepancy> {
@@ -280,7 +293,7 @@ mod tests {
     use assay_oracle::Outcome::{Loaded, Raised};
 
     use super::*;
-    use crate::testing::{Good, observation, system};
+    use crate::testing::{Good, observation, system, touch};
 
     fn classes(judged: Judged, by: JudgeBy, seen: &[Observation]) -> Vec<Class> {
         compare(&Judgement::new(judged), by, &Good, seen).iter().map(|d| d.class).collect()
@@ -320,6 +333,21 @@ mod tests {
         assert_eq!(classes(Judged::Dangerous, JudgeBy::Policy, fewer), []);
         seen.push(system("3.12.1", Engine::Py));
         assert_eq!(classes(Judged::Dangerous, JudgeBy::Policy, &seen), []);
+    }
+
+    #[test]
+    fn who_lacks_an_allowed_global_is_no_witness_of_what_follows_it() {
+        let lacking = |name: &str| {
+            EVERY_LOADING.map(|engine| {
+                let mut seen = observation("3.9.18", engine, Outcome::Raised);
+                seen.exception = Some("ModuleNotFoundError: No module named 'x'".into());
+                seen.touched = vec![touch(TouchKind::Resolve, name, None)];
+                seen
+            })
+        };
+        let judged = |seen: &[Observation]| classes(Judged::Dangerous, JudgeBy::Policy, seen);
+        assert_eq!(judged(&lacking("good.f")), []);
+        assert_eq!(judged(&lacking("other.f")), [Class::NoWitness]);
     }
 
     #[test]

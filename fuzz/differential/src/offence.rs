@@ -146,6 +146,12 @@ fn in_turn(seen: &Observation, i: usize, allowed: &dyn Permissions) -> bool {
         if (caller.kind, touched.kind) == (TouchKind::Resolve, TouchKind::Import) {
             return true;
         }
+        // A pickle within the pickle: what that asks for is as if it were asked for here.
+        if caller.name == "_pickle.loads"
+            && (direct(touched, allowed) || allowed.allows_method(&touched.name))
+        {
+            return true;
+        }
         let root = class_of(&caller.name);
         if allowed.trusts_in_turn(root, &touched.name)
             || allowed.trusts_in_turn(root, class_of(&touched.name))

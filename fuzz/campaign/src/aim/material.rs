@@ -257,7 +257,9 @@ impl<'p> Material<'p> {
                 classes.filter_map(|contract| contract.globals.first()).map(global).collect()
             }
             Pattern::Instance => self.instances(depth).take(3).collect(),
-            Pattern::InstanceOf(key) => self.instance(key, depth).into_iter().collect(),
+            Pattern::InstanceOf(key) | Pattern::InstanceLike(key) => {
+                self.instance(key, depth).into_iter().collect()
+            }
             Pattern::GlobalIs(key) => key
                 .split_once(':')
                 .map(|(m, n)| global(&(m.into(), n.into())))
