@@ -88,7 +88,6 @@ impl Policy {
         class.is_some_and(|contract| contract.kind == Kind::Class)
             || BUILTIN_CONTAINERS.contains(&owner)
             || self.contracts().any(|contract| contract.is_also(owner))
-            || self.machinery.iter().any(|own| own == name)
     }
 
     /// Whether `callee` may be called, by code of CPython or a library, in the course of a use

@@ -166,7 +166,7 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
         }
         error => error,
     })?;
-    match print(&config, args.format.format, &summary) {
+    match print(&config, args.format.format, globals, &summary) {
         // Whoever stopped reading may still look at the exit code: all of it is saved.
         Err(error) if !output::is_broken_pipe(&error) => return Err(error),
         _ => {}
@@ -244,7 +244,12 @@ fn default_out() -> PathBuf {
     free.expect("there are numbers enough")
 }
 
-fn print(config: &CampaignConfig, format: Format, summary: &Summary) -> Result<()> {
+fn print(
+    config: &CampaignConfig,
+    format: Format,
+    globals: Globals,
+    summary: &Summary,
+) -> Result<()> {
     let mut out = Output::stdout();
     let file = config.out.join("findings.jsonl");
     let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -258,6 +263,7 @@ fn print(config: &CampaignConfig, format: Format, summary: &Summary) -> Result<(
     }
     match format {
         Format::Json => out.json(summary)?,
+        Format::Text if globals.quiet => {}
         Format::Text => {
             out.line(summary.text().trim_end())?;
             let report = config.out.join("report.html");

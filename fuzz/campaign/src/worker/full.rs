@@ -43,16 +43,21 @@ impl Worker<'_, '_> {
         // Rare behaviour first; among equals as they come.
         let rare = |i: &usize| self.pool.count(batch.behaviours[*i]);
         suspicious.sort_by_key(rare);
-        calling.sort_by_key(rare);
         // Suspicions can be very many; they leave half to what tests soundness.
         suspicious.truncate((quota / 2).max(1));
         let left = quota.saturating_sub(suspicious.len()).max(1);
-        // Half for what is rare, half for what imports little and so is loaded soon.
+        // In turn what is rare, what imports little and so is loaded soon, and what comes: among
+        // what behaves as most do may be what only seems to.
         let globals = |i: &usize| batch.judgements[0][*i].globals.len();
-        let rest = left.div_ceil(2).min(calling.len());
-        calling[rest..].sort_by_key(globals);
-        calling.truncate(left);
-        suspicious.append(&mut calling);
+        for turn in batch.number..batch.number + left as u64 {
+            let next = match turn % 3 {
+                0 => (0..calling.len()).min_by_key(|&at| rare(&calling[at])),
+                1 => (0..calling.len()).min_by_key(|&at| globals(&calling[at])),
+                _ => calling.len().checked_sub(1),
+            };
+            let Some(next) = next else { break };
+            suspicious.push(calling.remove(next));
+        }
         suspicious
     }
 
