@@ -97,7 +97,7 @@ fn a_kill_loses_no_unit_and_counts_none_twice() {
     child.wait().unwrap();
     let before = done();
     assert!(before >= 2);
-    let ran = place.run(&["campaign", "--quiet", "--resume", "killed", "--python", "python3"]);
+    let ran = place.run(&["campaign", "--resume", "killed", "--python", "python3"]);
     assert_eq!(ran.code, 0, "{}", ran.shown());
     assert_eq!(done(), 8);
     let expected = counts(&certificate(&place, "whole"));
