@@ -409,6 +409,9 @@ mod tests {
                 Pattern::IntIn(-112, -1)
             ]
         );
+        let instances = Signature::parse("<a:B>|<like a:C>").unwrap();
+        let (of, like) = (Pattern::InstanceOf("a:B".into()), Pattern::InstanceLike("a:C".into()));
+        assert_eq!(instances.patterns, [Pattern::AnyOf(vec![of, like])]);
     }
 
     #[test]

@@ -186,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_common_is_trusted_by_name_and_what_is_opaque_with_all_it_calls() {
+        let text = "summary = 'x'\nhelpers = ['builtins.__import__']\nopaque = ['b.show']\n\
+                    [[contract]]\nglobals = ['a:f']\ncall = ['']\nsource = 'x'\n";
+        let policy = Policy::from_text("x", text).unwrap();
+        assert!(policy.trusts_in_turn("a.f", "builtins.__import__"));
+        assert!(!policy.trusts_in_turn("a.f", "builtins.exec"));
+        assert!(policy.trusts_in_turn("b.show", "io.open"));
+        assert!(
+            !policy.trusts_in_turn("a.f", "b.show") && !policy.trusts_in_turn("a.f", "io.open")
+        );
+    }
+
+    #[test]
     fn what_cython_compiled_goes_by_its_own_name() {
         let policy = Policy::load(&["numpy"]).unwrap();
         assert!(policy.allows_call("numpy.random._pickle.__bit_generator_ctor"));

@@ -214,6 +214,17 @@ mod tests {
     }
 
     #[test]
+    fn a_pickle_within_is_held_against_the_policy_like_the_one_around_it() {
+        use TouchKind::{Call, Resolve};
+        let within = |resolved: &str| {
+            let loads = touch(Call, "_pickle.loads", Some(0));
+            offences(vec![touch(Call, "good.f", None), loads, touch(Resolve, resolved, Some(1))])
+        };
+        assert_eq!(within("os.system"), ["os.system"]);
+        assert_eq!(within("good.g"), [] as [&str; 0]);
+    }
+
+    #[test]
     fn a_foreign_function_is_trusted_by_whoever_lists_it() {
         let native = |detail: &str, touched: Vec<Touched>| {
             let mut seen = observation("3.11.7", Engine::CLoads, Outcome::Loaded);

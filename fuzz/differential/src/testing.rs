@@ -37,7 +37,7 @@ pub fn system(python: &str, engine: Engine) -> Observation {
     seen
 }
 
-/// Allows `good.*` in every way, and `good.f` to call `helper.*`; denies `os.*` and `posix.*`.
+/// Allows `good.*` in every way, and `good.f` to call `helper.*` and to load pickles; denies `os.*` and `posix.*`.
 pub struct Good;
 
 impl Permissions for Good {
@@ -57,7 +57,8 @@ impl Permissions for Good {
         name.starts_with("good.")
     }
     fn trusts_in_turn(&self, root: &str, callee: &str) -> bool {
-        root == "good.f" && (callee.starts_with("helper.") || callee == "ctypes.F")
+        let others = ["ctypes.F", "_pickle.loads"];
+        root == "good.f" && (callee.starts_with("helper.") || others.contains(&callee))
     }
     fn denied(&self, name: &str) -> bool {
         name.starts_with("os.") || name.starts_with("posix.")
