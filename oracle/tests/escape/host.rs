@@ -10,15 +10,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
 /// System V keys that nobody else uses.
 const KEY: u32 = 0x6173_7379;
-
-/// Children of this process that play scenarios of their own, and have watches of their own.
-pub static ELSEWHERE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// What is watched.
 pub struct Host {
@@ -111,9 +107,7 @@ impl Host {
 
     /// Processes beneath this one that should not be: a worker has at most its keeper beneath it.
     fn processes(&self) -> Vec<String> {
-        let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = processes();
-        all.retain(|process| !elsewhere.contains(&process.id));
+        let all = processes();
         let me = std::process::id();
         let mut found = Vec::new();
         for process in &all {
@@ -186,11 +180,11 @@ impl Drop for Host {
     }
 }
 
-/// Buries the keepers of earlier pools: they die with their workers, and are ours then.
+/// Buries the keepers of earlier pools, here and in scenarios: they die with their workers, and
+/// are ours then.
 fn reap_orphans() {
-    let elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner);
     let orphans = processes().into_iter().filter(|process| process.parent == std::process::id());
-    for orphan in orphans.filter(|process| !elsewhere.contains(&process.id)) {
+    for orphan in orphans {
         let id = rustix::process::Pid::from_raw(orphan.id as i32);
         let _ = rustix::process::waitpid(id, rustix::process::WaitOptions::empty());
     }

@@ -13,15 +13,17 @@ mod common;
 mod host;
 mod scenarios;
 
-use std::sync::Mutex;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use assay_oracle::{Engine, Observation, Oracle, OracleConfig, Outcome, Python};
 use cases::Case;
 use host::Host;
 
-/// The watch is over the whole process: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+/// The watch is over the whole process and what it adopts. So nothing else runs while it watches:
+/// held to write by a test that watches here, to read by one that has another process watch. What
+/// that leaves behind, dead or not, is ours as soon as it ends.
+static WATCH: RwLock<()> = RwLock::new(());
 
 /// Time enough for what ends, on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -108,8 +110,14 @@ fn play(python: &Python, cases: &[Case], engines: &[Engine]) {
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+/// Lets nothing else run beside the watch of this process.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    WATCH.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets nothing run beside but more that watches elsewhere.
+fn elsewhere() -> RwLockReadGuard<'static, ()> {
+    WATCH.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]

@@ -9,9 +9,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::PoisonError;
 
-use crate::host::ELSEWHERE;
+use crate::elsewhere;
 
 /// The variable that tells the suite run again what the system lacks.
 pub const LACKS: &str = "ASSAY_ESCAPE_LACKS";
@@ -46,13 +45,8 @@ fn again(user: Option<u32>, lacking: &'static [libc::c_long], name: &str) {
     }
     // SAFETY: only system calls are made between fork and exec.
     unsafe { command.pre_exec(move || without(lacking)) };
-    let child = {
-        let mut elsewhere = ELSEWHERE.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = command.spawn().unwrap();
-        elsewhere.push(child.id());
-        child
-    };
-    let output = child.wait_with_output().unwrap();
+    let _elsewhere = elsewhere();
+    let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
