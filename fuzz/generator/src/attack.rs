@@ -429,9 +429,9 @@ impl Emitter<'_, '_> {
     pub(crate) fn any_gadget(&mut self) -> Option<&'static Gadget> {
         let usable = self.grammar.gadgets_of(self.protocol);
         for _ in 0..4 {
-            let gadget = &gadgets()[usize::from(*self.choices.pick(usable))];
-            if cost(gadget) <= self.room() {
-                return Some(gadget);
+            let index = usize::from(*self.choices.pick(usable));
+            if self.grammar.gadget_cost(index) <= self.room() {
+                return Some(&gadgets()[index]);
             }
         }
         // What attacks are about, if nothing else fits.
@@ -468,7 +468,7 @@ impl Emitter<'_, '_> {
 }
 
 /// Roughly how many opcodes a gadget takes when it is called plainly.
-fn cost(gadget: &Gadget) -> usize {
+pub(crate) fn cost(gadget: &Gadget) -> usize {
     let values = |values: &[Value]| -> usize { values.iter().map(|v| v.size() * 3).sum() };
     8 + gadget.args.as_deref().map_or(0, values)
         + values(&gadget.operands)

@@ -5,30 +5,83 @@
 
 use arbitrary::Unstructured;
 
+use crate::random::Xoshiro;
+
+/// Bytes drawn at once. A multiple of what one step of the random generator gives.
+const BUFFER: usize = 64;
+
 /// A source of choices. What it has taken is gone from the entropy once it is dropped.
 pub(crate) struct Choices<'a, 'b> {
-    entropy: &'a mut Unstructured<'b>,
-    rest: &'b [u8],
+    /// What was drawn; what is left of it stands at the end.
+    buffer: [u8; BUFFER],
+    /// Where what is left begins.
+    at: usize,
+    source: Source<'a, 'b>,
+}
+
+/// Where bytes come from.
+enum Source<'a, 'b> {
+    /// The caller's entropy, and what was not drawn of it.
+    Given { entropy: &'a mut Unstructured<'b>, rest: &'b [u8] },
+    /// So many more random bytes, made when they are drawn.
+    Seeded { random: Xoshiro, rest: usize },
+}
+
+impl Source<'_, '_> {
+    fn rest(&self) -> usize {
+        match self {
+            Self::Given { rest, .. } => rest.len(),
+            Self::Seeded { rest, .. } => *rest,
+        }
+    }
+
+    /// Fills `buffer`, which holds no more than there is.
+    fn draw(&mut self, buffer: &mut [u8]) {
+        match self {
+            Self::Given { rest, .. } => {
+                let (drawn, left) = rest.split_at(buffer.len());
+                buffer.copy_from_slice(drawn);
+                *rest = left;
+            }
+            Self::Seeded { random, rest } => {
+                random.fill(buffer);
+                *rest -= buffer.len();
+            }
+        }
+    }
 }
 
 impl Drop for Choices<'_, '_> {
     fn drop(&mut self) {
-        let taken = self.entropy.len() - self.rest.len();
-        // There is as much: it was looked at when this began.
-        let _ = self.entropy.bytes(taken);
+        let left = BUFFER - self.at;
+        if let Source::Given { entropy, rest } = &mut self.source {
+            let taken = entropy.len() - rest.len() - left;
+            // There is as much: it was looked at when this began.
+            let _ = entropy.bytes(taken);
+        }
     }
 }
 
 impl<'a, 'b> Choices<'a, 'b> {
+    /// Choices by the caller's entropy.
     pub(crate) fn new(entropy: &'a mut Unstructured<'b>) -> Self {
         let rest = entropy.peek_bytes(entropy.len()).unwrap_or_default();
-        Self { entropy, rest }
+        Self::by(Source::Given { entropy, rest })
+    }
+
+    /// Choices by as many bytes of randomness.
+    pub(crate) fn seeded(random: Xoshiro, bytes: usize) -> Self {
+        Self::by(Source::Seeded { random, rest: bytes })
+    }
+
+    fn by(source: Source<'a, 'b>) -> Self {
+        Self { buffer: [0; BUFFER], at: BUFFER, source }
     }
 
     /// Whether the entropy has run dry.
     #[inline]
     pub(crate) fn is_dry(&self) -> bool {
-        self.rest.is_empty()
+        self.at == BUFFER && self.source.rest() == 0
     }
 
     #[inline]
@@ -39,13 +92,26 @@ impl<'a, 'b> Choices<'a, 'b> {
     /// The next bytes, filled with zeros when dry.
     #[inline]
     fn take<const N: usize>(&mut self) -> [u8; N] {
-        if let Some((bytes, rest)) = self.rest.split_first_chunk::<N>() {
-            self.rest = rest;
+        if let Some(bytes) = self.buffer[self.at..].first_chunk::<N>() {
+            self.at += N;
             return *bytes;
         }
+        self.take_beyond()
+    }
+
+    /// The next bytes, when the buffer holds fewer.
+    #[cold]
+    fn take_beyond<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        bytes[..self.rest.len()].copy_from_slice(self.rest);
-        self.rest = &[];
+        for byte in &mut bytes {
+            if self.at == BUFFER {
+                self.at -= self.source.rest().min(BUFFER);
+                self.source.draw(&mut self.buffer[self.at..]);
+            }
+            let Some(&next) = self.buffer.get(self.at) else { break };
+            *byte = next;
+            self.at += 1;
+        }
         bytes
     }
 
@@ -84,5 +150,48 @@ impl<'a, 'b> Choices<'a, 'b> {
     #[inline]
     pub(crate) fn pick<'i, T>(&mut self, items: &'i [T]) -> &'i T {
         &items[self.below(items.len())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Draws bytes, words and double words in turn until dry, or as often as asked.
+    fn draw(choices: &mut Choices<'_, '_>, draws: usize) -> Vec<u64> {
+        let one = |n| match n % 3 {
+            0 => choices.byte().into(),
+            1 => choices.u16().into(),
+            _ => choices.u32().into(),
+        };
+        (0..draws).map(one).collect()
+    }
+
+    proptest! {
+        /// Randomness made as it is drawn is what would have been made beforehand.
+        #[test]
+        fn seeded_choices_are_those_of_the_same_entropy(len in 0_usize..400, draws in 0_usize..200) {
+            let mut bytes = vec![0; len];
+            Xoshiro::new(3, 5).fill(&mut bytes);
+            let mut entropy = Unstructured::new(&bytes);
+            let mut given = Choices::new(&mut entropy);
+            let mut seeded = Choices::seeded(Xoshiro::new(3, 5), len);
+            prop_assert_eq!(draw(&mut given, draws), draw(&mut seeded, draws));
+            prop_assert_eq!(given.is_dry(), seeded.is_dry());
+            // Seven bytes every three draws.
+            let taken = (draws / 3 * 7 + [0, 1, 3][draws % 3]).min(len);
+            prop_assert_eq!(given.is_dry(), taken == len);
+            drop(given);
+            prop_assert_eq!(entropy.len(), len - taken);
+        }
+    }
+
+    #[test]
+    fn draws_zeros_once_dry() {
+        let mut entropy = Unstructured::new(&[1, 2, 3]);
+        let mut choices = Choices::new(&mut entropy);
+        assert_eq!((choices.u16(), choices.u32(), choices.byte()), (0x0201, 3, 0));
     }
 }

@@ -4,6 +4,7 @@
 //! about what to write.
 
 use assay_pickle::Opcode;
+use smallvec::SmallVec;
 
 use crate::choices::Choices;
 use crate::features::Features;
@@ -27,7 +28,7 @@ pub(crate) struct Emitter<'a, 'b> {
     /// Where the length of the open frame stands.
     frame: Option<usize>,
     /// Memo indices that were stored at.
-    stored: Vec<u16>,
+    stored: SmallVec<[u16; 32]>,
     /// The machine met a fault: nothing after it is run.
     faulted: bool,
 }
@@ -49,7 +50,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             opcodes: 0,
             limit,
             frame: None,
-            stored: Vec::new(),
+            stored: SmallVec::new(),
             faulted: false,
         }
     }
@@ -114,7 +115,12 @@ impl<'a, 'b> Emitter<'a, 'b> {
     /// Writes an opcode and data counted in `width` bytes.
     pub(crate) fn op_counted(&mut self, opcode: Opcode, width: usize, data: &[u8]) {
         self.out.push(opcode.byte());
-        self.out.extend_from_slice(&(data.len() as u64).to_le_bytes()[..width]);
+        let count = (data.len() as u64).to_le_bytes();
+        match width {
+            1 => self.out.push(count[0]),
+            4 => self.out.extend_from_slice(&count[..4]),
+            _ => self.out.extend_from_slice(&count[..width]),
+        }
         self.out.extend_from_slice(data);
         self.step(opcode, 0);
     }

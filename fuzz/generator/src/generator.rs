@@ -14,7 +14,7 @@ use crate::grammar::Grammar;
 use crate::near_miss::Tweak;
 use crate::random::Xoshiro;
 
-/// Bytes of entropy for a seeded pickle of few opcodes, and for each opcode more.
+/// Bytes of entropy that a seeded pickle of no opcodes may take; each opcode adds to it.
 const ENTROPY: usize = 320;
 
 /// Generates pickles.
@@ -46,7 +46,10 @@ impl Generator {
 
     /// Generates as [`Self::generate`] does, appending to `out`.
     pub fn generate_into(&self, entropy: &mut Unstructured<'_>, out: &mut Vec<u8>) {
-        let choices = Choices::new(entropy);
+        self.write(Choices::new(entropy), out);
+    }
+
+    fn write(&self, choices: Choices<'_, '_>, out: &mut Vec<u8>) {
         let mut emitter = Emitter::new(choices, &self.grammar, self.config.max_opcodes, out);
         emitter.protocol = match self.config.protocol {
             Some(protocol) => protocol.min(5),
@@ -61,17 +64,8 @@ impl Generator {
 /// seed, index and configuration give the same bytes.
 pub fn generate_seeded(generator: &Generator, seed: u64, index: u64, out: &mut Vec<u8>) {
     out.clear();
-    let mut random = Xoshiro::new(seed, index);
-    let wanted = ENTROPY + generator.config.max_opcodes * 16;
-    let mut small = [0; ENTROPY + 60 * 16];
-    if let Some(buffer) = small.get_mut(..wanted) {
-        random.fill(buffer);
-        generator.generate_into(&mut Unstructured::new(buffer), out);
-    } else {
-        let mut buffer = vec![0; wanted];
-        random.fill(&mut buffer);
-        generator.generate_into(&mut Unstructured::new(&buffer), out);
-    }
+    let entropy = ENTROPY + generator.config.max_opcodes * 16;
+    generator.write(Choices::seeded(Xoshiro::new(seed, index), entropy), out);
 }
 
 /// The plainest pickle of a gadget at a protocol: one that a scanner has no excuse to miss.

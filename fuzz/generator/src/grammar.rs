@@ -6,8 +6,10 @@ use std::sync::{Arc, LazyLock};
 
 use assay_corpus::{Gadget, GlobalName, gadgets};
 use assay_pickle::Opcode;
+use foldhash::fast::FixedState;
 use serde::Deserialize;
 
+use crate::attack;
 use crate::config::SafeGlobal;
 use crate::{Error, Profile, Result};
 
@@ -21,6 +23,10 @@ type Table = Vec<Opcode>;
 #[derive(Debug)]
 pub(crate) struct Grammar {
     pub(crate) idioms: Arc<[SafeGlobal]>,
+    /// Roughly how many opcodes each idiom and each gadget takes: summed up here, not for each
+    /// pickle.
+    idiom_costs: Vec<usize>,
+    gadget_costs: Vec<usize>,
     idioms_by_protocol: [Vec<u16>; 6],
     gadgets_by_protocol: [Vec<u16>; 6],
     /// By protocol: opcodes of that protocol or older.
@@ -35,19 +41,19 @@ struct Renames {
 
 /// From a Python 3 module or `module:name` to its Python 2 spellings.
 struct OldNames {
-    modules: HashMap<String, Vec<String>>,
-    names: HashMap<GlobalName, Vec<GlobalName>>,
+    modules: HashMap<String, Vec<String>, FixedState>,
+    names: HashMap<GlobalName, Vec<GlobalName>, FixedState>,
 }
 
 fn old_names() -> &'static OldNames {
     static OLD: LazyLock<OldNames> = LazyLock::new(|| {
         let text = include_str!("../data/renames.toml");
         let renames: Renames = toml::from_str(text).expect("a test reads it");
-        let mut modules: HashMap<String, Vec<String>> = HashMap::new();
+        let mut modules: HashMap<String, Vec<String>, _> = HashMap::default();
         for (old, new) in renames.modules {
             modules.entry(new).or_default().push(old);
         }
-        let mut names: HashMap<GlobalName, Vec<GlobalName>> = HashMap::new();
+        let mut names: HashMap<GlobalName, Vec<GlobalName>, _> = HashMap::default();
         for (old, new) in renames.names {
             let parse = |text: &str| GlobalName::parse(text).expect("a test reads it");
             names.entry(parse(&new)).or_default().push(parse(&old));
@@ -60,15 +66,28 @@ fn old_names() -> &'static OldNames {
     &OLD
 }
 
+/// A Python 2 spelling of a global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OldName<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl From<OldName<'_>> for GlobalName {
+    fn from(old: OldName<'_>) -> Self {
+        Self { module: old.module.to_owned(), name: old.name.to_owned() }
+    }
+}
+
 /// The Python 2 spellings of a global, which CPython resolves below protocol 3.
-pub(crate) fn python2_names(global: &GlobalName) -> impl Iterator<Item = GlobalName> {
+pub(crate) fn python2_names(global: &GlobalName) -> impl Iterator<Item = OldName<'_>> {
     let old = old_names();
-    let names = old.names.get(global).into_iter().flatten().cloned();
+    let names = old.names.get(global).into_iter().flatten();
+    let names = names.map(|GlobalName { module, name }| OldName { module, name });
     let modules = old.modules.get(&global.module).into_iter().flatten();
     // UserDict and the like are modules of one class: what else they name is not to be found.
     let modules = modules.filter(|module| !module.starts_with("User") && *module != "whichdb");
-    let rename = |module: &String| GlobalName { module: module.clone(), name: global.name.clone() };
-    names.chain(modules.map(rename))
+    names.chain(modules.map(|module| OldName { module, name: &global.name }))
 }
 
 /// Whether a module has this name in Python 2 only: what looks modules up by name fails.
@@ -121,6 +140,8 @@ impl Grammar {
             idioms_by_protocol: protocols.map(weighted),
             gadgets_by_protocol: protocols.map(usable),
             rows: protocols.map(|protocol| table(&weights, protocol)),
+            idiom_costs: idioms.iter().map(SafeGlobal::cost).collect(),
+            gadget_costs: gadgets().iter().map(attack::cost).collect(),
             idioms,
         }
     }
@@ -128,6 +149,16 @@ impl Grammar {
     /// Indices of the idioms of a protocol, by weight; empty if there are none.
     pub(crate) fn idioms_of(&self, protocol: u8) -> &[u16] {
         &self.idioms_by_protocol[usize::from(protocol)]
+    }
+
+    /// Roughly how many opcodes the idiom of this index takes.
+    pub(crate) fn idiom_cost(&self, idiom: usize) -> usize {
+        self.idiom_costs[idiom]
+    }
+
+    /// Roughly how many opcodes the gadget of this index takes when it is called plainly.
+    pub(crate) fn gadget_cost(&self, gadget: usize) -> usize {
+        self.gadget_costs[gadget]
     }
 
     /// Indices of the gadgets of a protocol.
@@ -161,7 +192,8 @@ mod tests {
     #[test]
     fn knows_the_old_spellings() {
         let names = |text| -> Vec<GlobalName> {
-            python2_names(&GlobalName::parse(text).unwrap()).collect()
+            let global = GlobalName::parse(text).unwrap();
+            python2_names(&global).map(GlobalName::from).collect()
         };
         assert_eq!(names("builtins:eval"), [GlobalName::parse("__builtin__:eval").unwrap()]);
         assert!(names("subprocess:getoutput")[0].module == "commands");

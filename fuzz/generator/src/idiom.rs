@@ -204,9 +204,10 @@ impl Emitter<'_, '_> {
         } else if other && !tweak.renames() {
             self.op(Opcode::Mark);
             (0..count).for_each(|index| self.argument(idiom, index, tweak));
-            let old = python2_names(&idiom.global).next().filter(|_| self.protocol < 3);
-            let name = old.as_ref().unwrap_or(&idiom.global);
-            self.op_name(Opcode::Inst, &name.module, &name.name);
+            match python2_names(&idiom.global).next().filter(|_| self.protocol < 3) {
+                Some(old) => self.op_name(Opcode::Inst, old.module, old.name),
+                None => self.op_name(Opcode::Inst, &idiom.global.module, &idiom.global.name),
+            }
         } else {
             self.global_tweaked(idiom, tweak);
             self.noise();
@@ -226,7 +227,7 @@ impl Emitter<'_, '_> {
             }
             let index = usize::from(*self.choices.pick(usable));
             let idiom = &grammar.idioms[index];
-            if idiom.cost() <= self.room() && fits(idiom) {
+            if grammar.idiom_cost(index) <= self.room() && fits(idiom) {
                 return Some(index);
             }
         }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use assay_pickle::Opcode;
+use smallvec::SmallVec;
 
 /// The type of an object on the stack, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +83,16 @@ pub enum Fault {
 /// Memo indices up to this many are kept in a vector; above, in a map.
 const DENSE: u64 = 1 << 12;
 
+/// By how many entries that vector grows.
+const BLOCK: usize = 64;
+
 /// The machine's state.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
-    stack: Vec<Slot>,
-    marks: Vec<usize>,
-    memo: Vec<Option<Slot>>,
+    // As much as most pickles need stands here: nothing is allocated for those.
+    stack: SmallVec<[Slot; 32]>,
+    marks: SmallVec<[usize; 4]>,
+    memo: SmallVec<[Option<Slot>; BLOCK]>,
     sparse: BTreeMap<u64, Slot>,
     memoised: u64,
     stopped: bool,
@@ -227,8 +232,8 @@ impl Machine {
         let top = self.peek(0).ok_or(Fault::Underflow)?;
         let old = if index < DENSE {
             let index = index as usize;
-            if self.memo.len() <= index {
-                self.memo.resize(index + 1, None);
+            while self.memo.len() <= index {
+                self.memo.extend_from_slice(&[None; BLOCK]);
             }
             self.memo[index].replace(top)
         } else {

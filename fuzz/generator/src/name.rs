@@ -51,7 +51,7 @@ impl Emitter<'_, '_> {
             self.op(Opcode::StackGlobal);
         } else if self.protocol < 3 && !self.choices.one_in(4) {
             match python2_names(global).next() {
-                Some(old) => self.global_old(&old.module, &old.name),
+                Some(old) => self.global_old(old.module, old.name),
                 None => self.global_old(&global.module, &global.name),
             }
         } else {
@@ -91,7 +91,7 @@ impl Emitter<'_, '_> {
                 let mut old = python2_names(global);
                 let skip = self.choices.below(3);
                 if let Some(old) = old.nth(skip).or_else(|| python2_names(global).next()) {
-                    return old;
+                    return old.into();
                 }
             }
             _ => {}
