@@ -10,6 +10,10 @@ use std::sync::OnceLock;
 use memmap2::Mmap;
 use walkdir::WalkDir;
 
+use crate::escape::escape;
+use crate::exit::Tally;
+use crate::output;
+
 /// From this size on a file is mapped instead of read, so that models of any size can be judged.
 const MAP_FROM: u64 = 32 << 20;
 
@@ -26,7 +30,7 @@ pub struct InputError {
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = crate::escape::escape(&self.path.to_string_lossy());
+        let path = escape(&self.path.to_string_lossy());
         match self.error.kind() {
             io::ErrorKind::NotFound => write!(f, "{path}: no such file or directory"),
             io::ErrorKind::PermissionDenied => write!(f, "{path}: permission denied"),
@@ -107,6 +111,24 @@ fn is_device(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt;
     let kind = metadata.file_type();
     kind.is_char_device() || kind.is_block_device() || kind.is_socket()
+}
+
+/// The inputs that the paths stand for, in order. What can't be had is told and counted, and so
+/// that a directory stands for none is told: a gate that looks at nothing should not do so unseen.
+pub fn sources(paths: &[PathBuf], tally: &mut Tally) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for path in paths {
+        let (found, errors) = expand(std::slice::from_ref(path));
+        if found.is_empty() && errors.is_empty() {
+            output::error(&format!("{}: no file in it", escape(&path.to_string_lossy())));
+        }
+        for error in errors {
+            output::error(&error.to_string());
+            tally.trouble = true;
+        }
+        sources.extend(found);
+    }
+    sources
 }
 
 /// The inputs that the paths stand for, in order: a directory stands for every file in it.

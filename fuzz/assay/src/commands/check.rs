@@ -133,12 +133,8 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
     };
     // Fails here, once, if nothing can be judged or loaded on this machine.
     drop(start()?);
-    let (sources, errors) = input::expand(&args.paths);
     let mut tally = Tally::default();
-    for error in errors {
-        output::error(&error.to_string());
-        tally.trouble = true;
-    }
+    let sources = input::sources(&args.paths, &mut tally);
     let mut out = Output::stdout();
     parallel::ordered(
         args.jobs.count(),

@@ -52,12 +52,8 @@ const SHOWN: usize = 100;
 
 pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
     let policy = args.policy.load()?;
-    let (sources, errors) = input::expand(&args.paths);
     let mut tally = Tally::default();
-    for error in errors {
-        output::error(&error.to_string());
-        tally.trouble = true;
-    }
+    let sources = input::sources(&args.paths, &mut tally);
     let mut out = Output::stdout();
     for source in &sources {
         if args.format.format == Format::Text && sources.len() > 1 {

@@ -109,12 +109,8 @@ fn explained(
     policies: &[String],
     format: Format,
 ) -> Result<Exit> {
-    let (sources, errors) = input::expand(paths);
     let mut tally = Tally::default();
-    for error in errors {
-        output::error(&error.to_string());
-        tally.trouble = true;
-    }
+    let sources = input::sources(paths, &mut tally);
     let mut files = Vec::new();
     for source in &sources {
         match source.read() {

@@ -67,12 +67,8 @@ struct Line<'a> {
 pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     let policy = args.policy.load()?;
     let limits = args.limits.limits();
-    let (sources, errors) = input::expand(&args.paths);
     let mut tally = Tally::default();
-    for error in errors {
-        output::error(&error.to_string());
-        tally.trouble = true;
-    }
+    let sources = input::sources(&args.paths, &mut tally);
     let mut out = Output::stdout();
     let mut counts = Counts::default();
     let mut logged = Vec::new();

@@ -63,12 +63,8 @@ pub fn run(args: &Args, _globals: Globals) -> Result<Exit> {
     let config = args.oracle.config()?;
     // Fails here, once, if nothing can be loaded on this machine.
     Oracle::new(config.clone())?;
-    let (sources, errors) = input::expand(&args.paths);
     let mut tally = Tally::default();
-    for error in errors {
-        output::error(&error.to_string());
-        tally.trouble = true;
-    }
+    let sources = input::sources(&args.paths, &mut tally);
     let pythons = config.pythons.len();
     let tasks: Vec<(&Source, usize)> = sources
         .iter()

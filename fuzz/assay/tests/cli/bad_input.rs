@@ -87,7 +87,8 @@ fn a_missing_path() {
 fn a_directory_is_walked_and_an_empty_one_is_clean() {
     let place = Place::new(&[]);
     std::fs::create_dir_all(place.path().join("sub/sub")).unwrap();
-    assert_eq!(scan(&place, "sub").code, 0);
+    let ran = scan(&place, "sub");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "assay: sub: no file in it\n"));
     std::fs::write(place.path().join("sub/sub/x.pkl"), crate::SYSTEM).unwrap();
     assert_eq!(scan(&place, "sub").code, 1);
 }
