@@ -166,6 +166,11 @@ impl<'a> Unpacker<'_, 'a> {
         }
     }
 
+    /// How much was damaged or given up, as far as it is kept.
+    fn faults(&self) -> usize {
+        self.contents.damage.len()
+    }
+
     fn damage(&mut self, member: Option<&str>, message: impl Into<String>) {
         self.note("damaged-container", member, message.into());
     }
@@ -198,10 +203,11 @@ fn recognise(bytes: &[u8]) -> Option<&'static str> {
         [0x5d, 0, 0, _, _, 0xff, 0xff, ..] => Some("lzma"),
         [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
         [b'Z', b'F', b'0', b'x', ..] => Some("zfile"),
-        _ if bytes.starts_with(torch::MAGIC) => Some("torch"),
         [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some("7z"),
         _ if zlib(bytes) => Some("zlib"),
-        _ if bytes.get(257..262) == Some(b"ustar") => Some("tar"),
+        // A tar begins with a name of anyone's choice, which may be a pickle; torch tries it first.
+        _ if tarball::is_tar(bytes) => Some("tar"),
+        _ if bytes.starts_with(torch::MAGIC) => Some("torch"),
         _ => None,
     }
 }

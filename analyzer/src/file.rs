@@ -75,7 +75,14 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
         };
         let asking = raw.into_iter().filter(|pickle| {
             let names = pickle.reasons.iter().any(|reason| reason.global.is_some());
-            pickle.verdict == Verdict::Dangerous || names || !pickle.globals.is_empty()
+            let asks = names || !pickle.globals.is_empty();
+            // The first letter of every zip is PERSID, which most loaders refuse.
+            let supplied = pickle.reasons.iter().any(|reason| match reason.rule {
+                "extension" => true,
+                "persistent-id" => format != "zip",
+                _ => false,
+            });
+            pickle.verdict == Verdict::Dangerous || asks || supplied
         });
         items.extend(asking.map(|pickle| FileItem { member: None, loader: None, pickle }));
         if items.is_empty() {
@@ -99,37 +106,35 @@ fn judge(
         return rest.map(|pickle| (payload.loader, pickle)).collect();
     }
     let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
-    if payload.loader == Some("torch.load") || !plain.pickles.iter().any(wrapper) {
+    // Only joblib's own files: `torch.load` and `numpy.load` unpickle as `pickle.load` does.
+    let others = matches!(payload.loader, Some("torch.load" | "numpy.load"));
+    if others || !plain.pickles.iter().any(wrapper) {
         return plain.pickles.into_iter().map(|pickle| (payload.loader, pickle)).collect();
     }
-    // A file of joblib's. Plain `pickle.load` takes the bytes of arrays for opcodes: that it fails
-    // is no matter, what it would do before is.
+    // A file of joblib's. Plain `pickle.load` takes the bytes of arrays for opcodes, and joblib 1.1
+    // the padding before them for their first: that they fail is no matter, what they would do
+    // before is.
     let followed = analyze_as(&payload.bytes, policy, Loader::Joblib, limits).pickles;
     let mut items: Vec<_> =
         followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
-    let acting = plain.pickles.into_iter().filter(acts);
-    items.extend(acting.map(|pickle| (payload.loader, pickle)));
+    let unpadded = analyze_as(&payload.bytes, policy, Loader::JoblibUnpadded, limits).pickles;
+    let unpadded = unpadded.into_iter().filter(acts);
+    items.extend(unpadded.map(|pickle| (Some("joblib.load before 1.2"), pickle)));
+    let plain = plain.pickles.into_iter().filter(acts);
+    items.extend(plain.map(|pickle| (payload.loader, pickle)));
     items
 }
 
 /// What marks a file of joblib's.
 const WRAPPER: &str = "joblib.numpy_pickle.NumpyArrayWrapper";
 
-/// Reasons for which even a load that then fails has done something that is not allowed.
-const ACTS: [&str; 8] = [
-    "denied-global",
-    "denied-call",
-    "unlisted-call",
-    "call-of-value",
-    "arguments",
-    "computed-global",
-    "extension",
-    "persistent-id",
-];
+/// Reasons for which a load fails, or takes what it does not have: not such for which it does what
+/// is not allowed, or may read on elsewhere than it was followed.
+const FAILS: [&str; 3] = ["malformed", "memo-index", "nesting"];
 
 /// Whether loading does something that is not allowed, even if it then fails.
 fn acts(pickle: &PickleAnalysis) -> bool {
-    pickle.reasons.iter().any(|reason| ACTS.contains(&reason.rule))
+    pickle.reasons.iter().any(|reason| !FAILS.contains(&reason.rule))
 }
 
 fn shift(pickle: &mut PickleAnalysis, by: usize) {

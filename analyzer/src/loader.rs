@@ -8,4 +8,7 @@ pub(crate) enum Loader {
     Pickle,
     /// `joblib.load`: behind the BUILD of an array's wrapper it reads the array's raw bytes.
     Joblib,
+    /// `joblib.load` up to joblib 1.1, to which the padding before an array's bytes is the first of
+    /// them (`numpy_pickle.py` NumpyArrayWrapper.read_array).
+    JoblibUnpadded,
 }

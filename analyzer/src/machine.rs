@@ -100,7 +100,11 @@ impl<'p, 'a> Machine<'p, 'a> {
             protocol: 0,
             frame_end: None,
             nested: 0,
-            wrapped: (loader == Loader::Joblib).then(wrapped::Wrapped::default),
+            wrapped: match loader {
+                Loader::Pickle => None,
+                Loader::Joblib => Some(wrapped::Wrapped::new(true)),
+                Loader::JoblibUnpadded => Some(wrapped::Wrapped::new(false)),
+            },
             judge: Judge::new(policy, input, limits),
         }
     }

@@ -265,3 +265,66 @@ fn oldest_compressed_files_of_joblib() {
     let file = [format!("ZF{:<19}", "0x17").as_bytes(), &packed].concat();
     assert_eq!(judge(&file).verdict, Verdict::Dangerous);
 }
+
+/// torch tries a tar before its later formats, and a tar begins with a name of anyone's choice.
+#[test]
+fn a_tar_named_as_torchs_magic_is_a_tar() {
+    let pickles =
+        [&b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."[..], b"N.N.N.N."].concat();
+    // As POSIX has it, and as it was before: without magic.
+    for mut header in [tar::Header::new_ustar(), tar::Header::new_old()] {
+        header.as_mut_bytes()[..pickles.len()].copy_from_slice(&pickles);
+        header.set_size(0);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(header.as_bytes().to_vec());
+        let mut second = tar::Header::new_ustar();
+        second.set_size(ATTACK.len() as u64);
+        builder.append_data(&mut second, "storages", ATTACK).unwrap();
+        let file = judge(&builder.into_inner().unwrap());
+        assert_eq!((file.format, file.verdict), (Some("tar"), Verdict::Dangerous));
+    }
+}
+
+/// `lzma.open` and joblib's files go on with the next stream, and so do frames of LZ4.
+#[test]
+fn what_follows_a_stream_is_judged() {
+    let lzma = |data: &[u8]| {
+        let options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
+        let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+        let mut writer = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+        writer.write_all(data).unwrap();
+        writer.finish().unwrap()
+    };
+    let lz4 = |data: &[u8]| {
+        let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        writer.write_all(data).unwrap();
+        writer.finish().unwrap()
+    };
+    let zlib = |data: &[u8]| {
+        let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        writer.write_all(data).unwrap();
+        writer.finish().unwrap()
+    };
+    let packers: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
+        [("lzma", &lzma), ("lz4", &lz4), ("zlib", &zlib)];
+    for (format, pack) in packers {
+        assert_eq!(judge(&pack(DATA)).verdict, Verdict::Safe, "{format}");
+        let two = judge(&[pack(DATA), pack(ATTACK)].concat());
+        assert_eq!((two.format, two.verdict), (Some(format), Verdict::Dangerous));
+        let trail = judge(&[&pack(DATA)[..], b"and more"].concat());
+        assert_eq!(trail.verdict, Verdict::Unproven, "{format}");
+    }
+}
+
+/// A tar asks for more than names when it is loaded as a pickle.
+#[test]
+fn a_tar_that_asks_its_loader_is_not_safe() {
+    for name in [&b"\x80\x02\x82\x01."[..], b"P1\n."] {
+        let mut header = tar::Header::new_ustar();
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name);
+        header.set_size(0);
+        header.set_cksum();
+        let bytes = [header.as_bytes(), &[0; 1024][..]].concat();
+        assert_ne!(judge(&bytes).verdict, Verdict::Safe);
+    }
+}

@@ -1,6 +1,6 @@
 //! The built-in profiles are whole: what their contracts name has a contract, and cites its source.
 
-use assay_analyzer::{Form, Pattern, Policy, Returns, Signature};
+use assay_analyzer::{Form, Pattern, Policy, Returns, Signature, Verdict, analyze};
 
 /// The globals that a pattern names.
 fn named(pattern: &Pattern, out: &mut Vec<String>) {
@@ -75,4 +75,64 @@ fn distributions_of_scipy_stay_out() {
         assert!(policy.contract("scipy.stats._distn_infrastructure", name).is_none());
     }
     assert!(policy.contract("sklearn.metrics._dist_metrics", "PyFuncDistance64").is_none());
+}
+
+/// Who includes a profile has the say before it, wherever each is named.
+#[test]
+fn the_order_of_built_in_profiles_means_nothing() {
+    let names: Vec<&str> = Policy::builtin().iter().map(|(name, _)| *name).collect();
+    for (at, one) in names.iter().enumerate() {
+        for other in &names[..at] {
+            let policy = Policy::load(&[one, other]).expect("built-in profiles");
+            let turned = Policy::load(&[other, one]).expect("built-in profiles");
+            for (module, name) in policy.globals() {
+                let contracts = [&policy, &turned]
+                    .map(|policy| policy.contract(&module, &name).map(|c| &c.profile));
+                assert_eq!(contracts[0], contracts[1], "{one}, {other}: {module}:{name}");
+            }
+        }
+    }
+}
+
+/// A pattern that one profile defines is none of another's.
+#[test]
+fn a_profile_is_the_same_beside_others() {
+    // celery.exceptions.Retry('m', fractions.Fraction('1')), whose repr runs Python code.
+    let retry = b"ccelery.exceptions\nRetry\n(Vm\ncfractions\nFraction\n(V1\ntRtR.";
+    // A type in the place of a plain one (numpy.toml).
+    let array = b"cnumpy._core.numeric\n_frombuffer\n(C\x08\0\0\0\0\0\0\0\0cnumpy\ndtype\n(VO8\nK\0K\x01tRK\x01\x85VC\ntR.";
+    let own = std::env::temp_dir().join(format!("assay-define-{}.toml", std::process::id()));
+    std::fs::write(
+        &own,
+        "summary = \"x\"\nincludes = [\"numpy\"]\n[define]\nplain = \"instance\"\n",
+    )
+    .unwrap();
+    let own_name = own.to_string_lossy();
+    for (pickle, profiles) in [
+        (&retry[..], &["celery"][..]),
+        (retry, &["celery", "multiprocessing"]),
+        (retry, &["multiprocessing", "celery"]),
+        (array, &["numpy"]),
+        (array, &[&own_name]),
+    ] {
+        let policy = Policy::load(profiles).expect("profiles");
+        assert_ne!(analyze(pickle, &policy).verdict, Verdict::Safe, "{profiles:?}");
+    }
+    std::fs::remove_file(own).unwrap();
+}
+
+/// Of two that speak of one global, the one named later has the say: so a policy of one's own widens.
+#[test]
+fn a_later_policy_has_the_say() {
+    let own = std::env::temp_dir().join(format!("assay-later-{}.toml", std::process::id()));
+    let text = "summary = \"x\"\n[[contract]]\nglobals = [\"fractions:Fraction\"]\ncall = [\"any*\"]\nsource = \"a test that needs nothing else\"\n";
+    std::fs::write(&own, text).unwrap();
+    let name = own.to_string_lossy();
+    let has_the_say = |profiles: &[&str]| {
+        let policy = Policy::load(profiles).expect("profiles");
+        policy.contract("fractions", "Fraction").map(|contract| contract.profile == name)
+    };
+    assert_eq!(has_the_say(&["stdlib", &name]), Some(true));
+    assert_eq!(has_the_say(&[&name, "stdlib"]), Some(false));
+    std::fs::remove_file(own).unwrap();
 }

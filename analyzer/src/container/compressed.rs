@@ -11,29 +11,25 @@ pub(super) fn unpack(
     bytes: &[u8],
     depth: u32,
 ) {
+    let mut rest = bytes;
+    if format == "zfile" {
+        rest = rest.get(ZFILE_HEADER..).unwrap_or_default();
+        rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    }
     let packed = bytes.len() as u64;
-    let data = match format {
-        "gzip" => unpacker.read(member, packed, flate2::read::MultiGzDecoder::new(bytes)),
-        "zlib" => unpacker.read(member, packed, flate2::read::ZlibDecoder::new(bytes)),
-        "zfile" => {
-            let bytes = bytes.get(ZFILE_HEADER..).unwrap_or_default();
-            let bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
-            unpacker.read(member, packed, flate2::read::ZlibDecoder::new(bytes))
+    let mut data = Vec::new();
+    // What follows a stream is one more to who reads on, as `lzma.open` and joblib do.
+    loop {
+        let (before, faults) = (rest.len(), unpacker.faults());
+        data.append(&mut stream(unpacker, member, packed, format, &mut rest));
+        if rest.is_empty() || unpacker.faults() > faults {
+            break;
         }
-        "bz2" => unpacker.read(member, packed, bzip2::read::MultiBzDecoder::new(bytes)),
-        "xz" => unpacker.read(member, packed, liblzma::read::XzDecoder::new_multi_decoder(bytes)),
-        "lzma" => match liblzma::stream::Stream::new_lzma_decoder(MEMORY) {
-            Ok(stream) => {
-                let decoder = liblzma::read::XzDecoder::new_stream(bytes, stream);
-                unpacker.read(member, packed, decoder)
-            }
-            Err(error) => {
-                unpacker.damage(member, format!("can't be unpacked: {error}"));
-                Vec::new()
-            }
-        },
-        _ => unpacker.read(member, packed, lz4_flex::frame::FrameDecoder::new(bytes)),
-    };
+        if rest.len() == before {
+            unpacker.damage(member, "something follows the compressed data");
+            break;
+        }
+    }
     if recognise(&data).is_some() {
         unpacker.unpack(member, Cow::Owned(data), depth + 1);
     } else if !data.is_empty() {
@@ -43,6 +39,33 @@ pub(super) fn unpack(
             offset: 0,
             bytes: Cow::Owned(data),
         });
+    }
+}
+
+/// Reads one stream, or all there are where the library does so; what is left of `rest` follows.
+fn stream(
+    unpacker: &mut Unpacker<'_, '_>,
+    member: Option<&str>,
+    packed: u64,
+    format: &'static str,
+    rest: &mut &[u8],
+) -> Vec<u8> {
+    match format {
+        "gzip" => unpacker.read(member, packed, flate2::bufread::MultiGzDecoder::new(rest)),
+        "zlib" | "zfile" => unpacker.read(member, packed, flate2::bufread::ZlibDecoder::new(rest)),
+        "bz2" => unpacker.read(member, packed, bzip2::bufread::MultiBzDecoder::new(rest)),
+        "xz" => unpacker.read(member, packed, liblzma::bufread::XzDecoder::new_multi_decoder(rest)),
+        "lzma" => match liblzma::stream::Stream::new_lzma_decoder(MEMORY) {
+            Ok(stream) => {
+                let decoder = liblzma::bufread::XzDecoder::new_stream(rest, stream);
+                unpacker.read(member, packed, decoder)
+            }
+            Err(error) => {
+                unpacker.damage(member, format!("can't be unpacked: {error}"));
+                Vec::new()
+            }
+        },
+        _ => unpacker.read(member, packed, lz4_flex::frame::FrameDecoder::new(rest)),
     }
 }
 

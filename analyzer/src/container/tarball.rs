@@ -2,6 +2,27 @@
 
 use super::Unpacker;
 
+/// Bytes of a header.
+const HEADER: usize = 512;
+
+/// Whether the bytes begin with a tar's header: those of before POSIX have no magic, but all have a
+/// sum of their bytes (`tarfile.py` calc_chksums, which takes bytes as signed or not).
+pub(super) fn is_tar(bytes: &[u8]) -> bool {
+    if bytes.get(257..262) == Some(b"ustar") {
+        return true;
+    }
+    let Some(header) = bytes.first_chunk::<HEADER>() else { return false };
+    let Ok(sum) = tar::Header::from_byte_slice(header).cksum() else { return false };
+    let counted = |(at, byte): (usize, &u8)| if SUM.contains(&at) { b' ' } else { *byte };
+    let counted = header.iter().enumerate().map(counted);
+    let unsigned: i64 = counted.clone().map(i64::from).sum();
+    let signed: i64 = counted.map(|byte| i64::from(byte as i8)).sum();
+    [unsigned, signed].contains(&i64::from(sum))
+}
+
+/// Where the sum stands, which counts as blanks.
+const SUM: std::ops::Range<usize> = 148..156;
+
 pub(super) fn unpack(
     unpacker: &mut Unpacker<'_, '_>,
     outer: Option<&str>,

@@ -5,18 +5,24 @@
 /// DeprecationWarning for inline flags after the start, and for group names and references that
 /// are not ASCII identifiers or digits. More are refused than need be.
 pub(super) fn compiles_quietly(expression: &[u8]) -> bool {
-    let mut in_set = false;
+    // Where the set begins that is open.
+    let mut set: Option<usize> = None;
     let mut escaped = false;
     for (at, byte) in expression.iter().enumerate() {
         let rest = &expression[at..];
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
-            b'[' if in_set => return false,
-            b'[' => in_set = true,
-            b']' => in_set = false,
-            b'-' | b'&' | b'~' | b'|' if in_set && rest.get(1) == Some(byte) => return false,
-            b'(' if !in_set && !is_quiet_group(rest, at == 0) => return false,
+            b'[' if set.is_some() => return false,
+            b'[' => set = Some(at),
+            // One that stands first is a member.
+            b']' if set.is_some_and(|from| matches!(&expression[from..at], b"[" | b"[^")) => {}
+            b']' => set = None,
+            b'-' | b'&' | b'~' | b'|' if set.is_some() && rest.get(1) == Some(byte) => {
+                return false;
+            }
+            // Within a set as well: it may be a comment's, where white space and those are ignored.
+            b'(' if !is_quiet_group(rest, at == 0) => return false,
             _ => {}
         }
     }
@@ -45,14 +51,33 @@ mod tests {
 
     #[test]
     fn only_expressions_without_warnings() {
-        for quiet in
-            [r"\w+", r"(?u)\b\w\w+\b", "[a-z]*", r"\[\[", "(?:a|b)", "a--b", "(?P<n>a)(?(n)b|c)"]
-        {
+        for quiet in [
+            r"\w+",
+            r"(?u)\b\w\w+\b",
+            "[a-z]*",
+            r"\[\[",
+            "(?:a|b)",
+            "a--b",
+            "(?P<n>a)(?(n)b|c)",
+            "[^()]",
+            "[]a]",
+        ] {
             assert!(compiles_quietly(quiet.as_bytes()), "{quiet}");
         }
-        for loud in
-            ["[[a]", "[a--b]", "a(?i)b", "[a&&b]", "[x[y]", "a(?L)", "(a)(?( 1)b)", "(?P<\u{e9}>a)"]
-        {
+        for loud in [
+            "[[a]",
+            "[a--b]",
+            "a(?i)b",
+            "[a&&b]",
+            "[x[y]",
+            "a(?L)",
+            "(a)(?( 1)b)",
+            "(?P<\u{e9}>a)",
+            "[]a||b]",
+            "[]--a]",
+            "[^]--a]",
+            "#[\na(?i)b",
+        ] {
             assert!(!compiles_quietly(loud.as_bytes()), "{loud}");
         }
     }

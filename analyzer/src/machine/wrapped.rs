@@ -5,7 +5,7 @@
 //! objects. To follow, the values of small dicts and the sizes of types are kept here, which a
 //! plain load never needs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Fault, Machine};
 use crate::domain::Value;
@@ -16,20 +16,35 @@ const WRAPPER: &str = "joblib.numpy_pickle:NumpyArrayWrapper";
 /// The classes of arrays that joblib rebuilds without calling anything of the pickle's.
 const ARRAYS: [&str; 3] = ["numpy:ndarray", "numpy:matrix", "numpy:memmap"];
 
-/// Entries of a dict that are kept: a wrapper has six.
+/// Entries of a dict that are kept: a wrapper has six. Of a dict with more nothing is known, since
+/// a later entry takes an earlier one's place.
 const KEPT: usize = 16;
 
 /// Bytes of the longest name of a type that NumPy takes, such as `U4294967295`.
 const LONGEST: usize = 16;
 
-/// Bytes of the longest key that an array's wrapper has.
+/// Bytes of the longest key that an array's wrapper may have: longer ones are none of its own.
 const LONGEST_KEY: usize = 64;
 
+/// Keys and values of a dict, in order.
+type Entries = Vec<(Vec<u8>, Value)>;
+
 /// What following needs to know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Wrapped {
-    entries: HashMap<u32, Vec<(Vec<u8>, Value)>>,
+    /// By dict; none if not every entry is known.
+    entries: HashMap<u32, Option<Entries>>,
     sizes: HashMap<u32, u64>,
+    /// Wrappers that have their state. What a second one lacks they keep from the first.
+    built: HashSet<u32>,
+    /// Whether the loader knows of padding.
+    pads: bool,
+}
+
+impl Wrapped {
+    pub(super) fn new(pads: bool) -> Self {
+        Self { entries: HashMap::new(), sizes: HashMap::new(), built: HashSet::new(), pads }
+    }
 }
 
 /// What lies behind an opcode.
@@ -47,10 +62,13 @@ pub(crate) enum Behind {
 
 impl Machine<'_, '_> {
     pub(super) fn keep_entry(&mut self, dict: u32, key: Option<&[u8]>, value: Value) {
-        let (Some(wrapped), Some(key)) = (&mut self.wrapped, key) else { return };
-        let entries = wrapped.entries.entry(dict).or_default();
-        if entries.len() < KEPT && key.len() <= LONGEST_KEY {
-            entries.push((key.to_vec(), value));
+        let Some(wrapped) = &mut self.wrapped else { return };
+        let entries = wrapped.entries.entry(dict).or_insert_with(|| Some(Vec::new()));
+        match (entries.as_mut(), key) {
+            (Some(_), Some(key)) if key.len() > LONGEST_KEY => {}
+            (Some(kept), Some(key)) if kept.len() < KEPT => kept.push((key.to_vec(), value)),
+            // Too many, or a key that may be any.
+            _ => *entries = None,
         }
     }
 
@@ -72,9 +90,14 @@ impl Machine<'_, '_> {
         }
     }
 
-    /// Notes the size of an element that a type's state gives.
-    pub(super) fn keep_state(&mut self, target: Value, state: Value) {
-        let (Value::Instance(id), Value::Tuple(state)) = (target, state) else { return };
+    /// Notes the size of an element that a type's state gives: of types whose size is not that of
+    /// their name alone, others ignore it (`descriptor.c` arraydescr_setstate).
+    fn keep_state(&mut self, target: Value, state: Value) {
+        let sized =
+            matches!(self.class_key(target), Some("numpy:dtype[text]" | "numpy:dtype[void]"));
+        let (Value::Instance(id), Value::Tuple(state), true) = (target, state, sized) else {
+            return;
+        };
         if let (Some(Value::Int(size @ 0..)), Some(wrapped)) =
             (self.judge.heap.tuple(state).get(5), &mut self.wrapped)
         {
@@ -92,6 +115,11 @@ impl Machine<'_, '_> {
             self.keep_state(target, state);
             return Ok(Behind::Opcode);
         }
+        if let (Value::Instance(id), Some(wrapped)) = (target, &mut self.wrapped)
+            && !wrapped.built.insert(id)
+        {
+            return Err("an array's wrapper is given a second state".into());
+        }
         if self.frame_end.is_some_and(|frame| frame > end) {
             return Err("an array's bytes begin within a frame".into());
         }
@@ -101,7 +129,8 @@ impl Machine<'_, '_> {
 
     fn array_behind(&self, state: Value) -> Option<Behind> {
         let Value::Dict(state) = state else { return None };
-        let entries = self.wrapped.as_ref()?.entries.get(&state)?;
+        let wrapped = self.wrapped.as_ref()?;
+        let entries = wrapped.entries.get(&state)?.as_ref()?;
         let entry = |name: &[u8]| {
             let mut found = entries.iter().filter(|(key, _)| key == name);
             found.next().map(|(_, value)| *value).filter(|_| found.next().is_none())
@@ -125,11 +154,12 @@ impl Machine<'_, '_> {
         match self.class_key(dtype)? {
             "numpy:dtype[object]" => Some(Behind::Pickle),
             "numpy:dtype" | "numpy:dtype[text]" | "numpy:dtype[void]" => {
-                let size = *self.wrapped.as_ref()?.sizes.get(&id)?;
+                let size = *wrapped.sizes.get(&id)?;
                 let bytes = count.checked_mul(size)?;
                 match entry(b"numpy_array_alignment_bytes") {
                     None | Some(Value::None) => Some(Behind::Bytes(bytes)),
-                    Some(Value::Int(_)) => Some(Behind::Padded(bytes)),
+                    Some(Value::Int(_)) if wrapped.pads => Some(Behind::Padded(bytes)),
+                    Some(Value::Int(_)) => Some(Behind::Bytes(bytes)),
                     _ => None,
                 }
             }

@@ -275,23 +275,19 @@ impl Policy {
     fn add_up(names: Vec<String>, given: Option<(&str, &str)>) -> Result<Self, PolicyError> {
         let deny: DenyFile = parse("deny", include_str!("../../policies/deny.toml"))?;
         let mut renames: Renames = parse("renames", include_str!("../../policies/renames.toml"))?;
-        let mut pending: Vec<String> = names.iter().rev().cloned().collect();
-        let mut files: Vec<(String, File)> = Vec::new();
-        while let Some(spec) = pending.pop() {
-            if files.iter().any(|(name, _)| *name == spec) {
-                continue;
-            }
-            let file = match given {
-                Some((name, text)) if name == spec => parse(name, text)?,
-                _ => read(&spec)?,
-            };
-            pending.extend(file.includes.iter().cloned());
-            files.push((spec, file));
+        let mut files = Vec::new();
+        for name in &names {
+            open(name, given, &mut Vec::new(), &mut files)?;
         }
-        // What is included comes last in the list: its patterns are there for those before it.
-        let mut defined = BTreeMap::new();
-        for (_, file) in files.iter_mut().rev() {
-            defined.append(&mut file.define);
+        // Each knows its own patterns and those of what it includes: no other may change them.
+        let mut scopes: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        for (name, file) in &mut files {
+            let mut scope = BTreeMap::new();
+            for included in &file.includes {
+                scope.extend(scopes.get(included).cloned().unwrap_or_default());
+            }
+            scope.append(&mut file.define);
+            scopes.insert(name.clone(), scope);
             renames.extend(std::mem::take(&mut file.moved));
         }
         let mut policy = Self {
@@ -307,8 +303,8 @@ impl Policy {
             usages: None,
             blind_to: Vec::new(),
         };
-        for (name, file) in files {
-            policy.add(&name, file, &defined)?;
+        for (name, file) in files.into_iter().rev() {
+            policy.add(&name, file, &scopes[&name])?;
         }
         policy.add_moved();
         Ok(policy)
@@ -354,7 +350,8 @@ impl Policy {
             contract.profile = name.to_owned();
             let index = self.contracts.len();
             for (module, global) in &contract.globals {
-                // The first profile that speaks of a global has the say.
+                // The first that speaks of a global has the say: who includes, before what it
+                // includes; of two that do not, the one named later.
                 let names = self.index.entry(module.clone()).or_default();
                 names.entry(global.clone()).or_insert(index);
             }
@@ -362,6 +359,29 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// Opens a profile and all it includes, which stand before it. `opening` are those that wait for it.
+fn open(
+    spec: &str,
+    given: Option<(&str, &str)>,
+    opening: &mut Vec<String>,
+    files: &mut Vec<(String, File)>,
+) -> Result<(), PolicyError> {
+    if opening.iter().any(|name| name == spec) || files.iter().any(|(name, _)| name == spec) {
+        return Ok(());
+    }
+    let file: File = match given {
+        Some((name, text)) if name == spec => parse(name, text)?,
+        _ => read(spec)?,
+    };
+    opening.push(spec.to_owned());
+    for included in &file.includes {
+        open(included, given, opening, files)?;
+    }
+    opening.pop();
+    files.push((spec.to_owned(), file));
+    Ok(())
 }
 
 fn read(spec: &str) -> Result<File, PolicyError> {

@@ -34,7 +34,8 @@ pub struct FormatArgs {
 /// `--policy`.
 #[derive(Clone, Debug, Args)]
 pub struct PolicyArgs {
-    /// Policy to judge by: a built-in profile or a TOML file; repeat to add up
+    /// Policy to judge by: a built-in profile or a TOML file; repeat to add up. Of two that speak of
+    /// one global the later has the say
     #[arg(long = "policy", value_name = "NAME|FILE", default_value = "stdlib")]
     pub policies: Vec<String>,
 }

@@ -1,0 +1,135 @@
+//! Files of joblib: how many bytes of an array follow is never what the file alone claims.
+//!
+//! Each file hides a call among what this analyser, or one version of joblib, takes for an array.
+
+use assay_analyzer::{FileAnalysis, Policy, Verdict, analyze_file};
+
+const ATTACK: &[u8] = b"cos\nsystem\n(S'true'\ntR.";
+
+fn judge(bytes: &[u8]) -> FileAnalysis {
+    analyze_file(bytes, &Policy::load(&["joblib"]).expect("the profile is built in"))
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [&[0x8c, text.len() as u8], text.as_bytes()].concat()
+}
+
+fn global(module: &str, name: &str) -> Vec<u8> {
+    [text(module), text(name), vec![0x93]].concat()
+}
+
+/// `numpy.dtype(NAME, False, True)`, and `state` by BUILD.
+fn dtype(name: &str, state: &[u8]) -> Vec<u8> {
+    [&global("numpy", "dtype")[..], &text(name), b"\x89\x88\x87R", state].concat()
+}
+
+/// A wrapper of one dimension, with more entries in its state.
+fn wrapper(length: u8, dtype: &[u8], more: &[u8]) -> Vec<u8> {
+    [
+        &b"\x80\x04"[..],
+        &global("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        b")\x81\x94}(",
+        &text("subclass"),
+        &global("numpy", "ndarray"),
+        &text("shape"),
+        &[b'K', length, 0x85],
+        &text("order"),
+        &text("C"),
+        &text("dtype"),
+        dtype,
+        &text("allow_mmap"),
+        b"\x89",
+        more,
+        b"ub",
+    ]
+    .concat()
+}
+
+/// A constant that is taken for an array's bytes if `skipped` of them are passed.
+fn hidden(skipped: &[u8]) -> Vec<u8> {
+    [skipped, &[b'C', ATTACK.len() as u8], ATTACK, b"0."].concat()
+}
+
+#[test]
+fn arrays_are_followed() {
+    let file = [wrapper(3, &dtype("b1", b""), b""), b"\x00\x01\x00.".to_vec()].concat();
+    assert_eq!(judge(&file).verdict, Verdict::Safe);
+    let padded = [&text("numpy_array_alignment_bytes")[..], b"K\x10"].concat();
+    let file = [&wrapper(3, &dtype("b1", b""), &padded)[..], b"\x02\xff\xff\x00\x01\x00."].concat();
+    assert_eq!(judge(&file).verdict, Verdict::Safe);
+}
+
+#[test]
+fn a_later_entry_takes_an_earlier_ones_place() {
+    let again = [&text("shape")[..], b"K\x02\x85"].concat();
+    let filler: Vec<u8> =
+        (0..12).flat_map(|n| [text(&format!("k{n}")), b"N".to_vec()]).flatten().collect();
+    for more in [again.clone(), [filler, again].concat()] {
+        let file = [wrapper(0, &dtype("b1", b""), &more), hidden(b"")].concat();
+        assert_ne!(judge(&file).verdict, Verdict::Safe);
+    }
+}
+
+#[test]
+fn a_key_that_may_be_any_is_one_of_them() {
+    // What a call gives is not known, and neither is which key it is.
+    let key =
+        [&global("_codecs", "encode")[..], &text("shape"), &text("latin1"), b"\x86R"].concat();
+    let more = [&key[..], b"K\x02\x85"].concat();
+    let file = [wrapper(0, &dtype("b1", b""), &more), hidden(b"")].concat();
+    assert_ne!(judge(&file).verdict, Verdict::Safe);
+}
+
+/// `descriptor.c` arraydescr_setstate takes the size over for text and void only.
+#[test]
+fn a_state_does_not_size_a_number() {
+    let state = [&b"(K\x03"[..], &text("|"), b"NNNK\x00J\xff\xff\xff\xffK\x00tb"].concat();
+    let file = [wrapper(2, &dtype("b1", &state), b""), hidden(b"")].concat();
+    assert_ne!(judge(&file).verdict, Verdict::Safe);
+}
+
+/// What a second state lacks, the first one gave.
+#[test]
+fn a_second_state_is_not_followed() {
+    let padded = [&text("numpy_array_alignment_bytes")[..], b"K\x10"].concat();
+    let first = wrapper(0, &dtype("b1", b""), &padded);
+    let state = wrapper(1, &dtype("b1", b""), b"");
+    let state = &state[state.iter().position(|byte| *byte == b'}').expect("a dict")..];
+    let file = [&first[..], b"\x00h\x00", state, &hidden(b"\x00")].concat();
+    assert_ne!(judge(&file).verdict, Verdict::Safe);
+}
+
+/// joblib 1.1 takes the length of the padding for the array's first byte.
+#[test]
+fn padding_is_opcodes_to_older_versions() {
+    let padded = [&text("numpy_array_alignment_bytes")[..], b"K\x10"].concat();
+    // One byte of padding's length and one of the array, or one of the array and BININT1, which
+    // takes the next opcode for its argument.
+    let attack = [ATTACK, &vec![b'N'; 0x30 - ATTACK.len()]].concat();
+    let file =
+        [&wrapper(1, &dtype("b1", b""), &padded)[..], b"\x00KC\x30", &attack, b"0."].concat();
+    let judged = judge(&file);
+    assert_ne!(judged.verdict, Verdict::Safe);
+    let loaders: Vec<_> = judged.items.iter().filter_map(|item| item.loader).collect();
+    assert!(loaders.contains(&"joblib.load before 1.2"), "{loaders:?}");
+}
+
+/// `numpy.load` unpickles as `pickle.load` does, whatever the pickle names.
+#[test]
+fn a_wrapper_in_an_npy_is_no_array() {
+    let header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n";
+    let header = [&b"\x93NUMPY\x01\x00"[..], &[header.len() as u8, 0], header.as_bytes()].concat();
+    for inner in [&b"cunlisted\nname\n."[..], b"N."] {
+        let length = inner.len() as u8;
+        let file = [&header[..], &wrapper(length, &dtype("b1", b""), b""), inner, b"."].concat();
+        assert_ne!(judge(&file).verdict, Verdict::Safe);
+    }
+}
+
+/// Whoever loads joblib's file plainly imports what the array's bytes name.
+#[test]
+fn the_plain_reading_of_an_array_counts() {
+    let inner = b"cunlisted\nname\n.";
+    let file = [&wrapper(inner.len() as u8, &dtype("b1", b""), b"")[..], inner, b"."].concat();
+    assert_ne!(judge(&file).verdict, Verdict::Safe);
+}
