@@ -305,8 +305,8 @@ fn what_follows_a_stream_is_judged() {
         writer.write_all(data).unwrap();
         writer.finish().unwrap()
     };
-    let packers: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
-        [("lzma", &lzma), ("lz4", &lz4), ("zlib", &zlib)];
+    type Pack<'p> = &'p dyn Fn(&[u8]) -> Vec<u8>;
+    let packers: [(&str, Pack<'_>); 3] = [("lzma", &lzma), ("lz4", &lz4), ("zlib", &zlib)];
     for (format, pack) in packers {
         assert_eq!(judge(&pack(DATA)).verdict, Verdict::Safe, "{format}");
         let two = judge(&[pack(DATA), pack(ATTACK)].concat());
