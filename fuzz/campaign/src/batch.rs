@@ -1,8 +1,12 @@
 //! What was learnt of the pickles of one batch before any was loaded for real, and what that makes
 //! of them.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use assay_differential::{Behaviour, Class, Discrepancy, Load};
-use assay_oracle::{DenyObservation, Outcome, TouchKind, Touched};
+use assay_generator::SafeGlobal;
+use assay_oracle::{DenyObservation, Observation, Outcome, TouchKind, Touched};
 use assay_subjects::{Judged, Judgement};
 
 /// What was learnt of the pickles of one batch.
@@ -60,9 +64,20 @@ pub(crate) fn suspicion(class: Class, seen: &DenyObservation) -> Discrepancy {
     Discrepancy::suspected(class, refused(seen))
 }
 
+/// Whether a name, `module.name`, is one that pickles are made to ask for. Others are misspelled.
+fn is_known(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let idioms = SafeGlobal::all();
+        let idioms = idioms.iter().map(|idiom| &idiom.global);
+        let gadgets = assay_corpus::gadgets().iter().map(|gadget| &gadget.global);
+        idioms.chain(gadgets).map(|name| format!("{}.{}", name.module, name.name)).collect()
+    });
+    NAMES.contains(name)
+}
+
 /// What analysers and the deny tier said of the pickle, as one number.
 pub(crate) fn behaviour(batch: &Batch, i: usize) -> u64 {
-    let mut behaviour = Behaviour::new(&batch.pickles[i], &|_| true);
+    let mut behaviour = Behaviour::new(&batch.pickles[i], &is_known);
     for judgements in &batch.judgements {
         behaviour.judged(&judgements[i]);
     }
@@ -71,4 +86,13 @@ pub(crate) fn behaviour(batch: &Batch, i: usize) -> u64 {
         behaviour.denied(&seen[i]);
     }
     behaviour.id()
+}
+
+/// What analysers and a full load made of the pickle, as one number.
+pub(crate) fn behaviour_loaded(batch: &Batch, i: usize, seen: &Observation) -> u64 {
+    let mut behaviour = Behaviour::new(&batch.pickles[i], &is_known);
+    for judgements in &batch.judgements {
+        behaviour.judged(&judgements[i]);
+    }
+    behaviour.loaded(seen).id()
 }

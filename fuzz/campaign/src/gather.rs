@@ -13,7 +13,6 @@ use crate::config::{CampaignConfig, Shard};
 use crate::exhaustive::{Counts, Queue};
 use crate::finding::Finding;
 use crate::pending::Pending;
-use crate::pool::Interesting;
 use crate::status::{Exhausted, Status};
 use crate::store::{self, Sample, Save, State, Store};
 use crate::summary::Summary;
@@ -71,7 +70,8 @@ pub struct Gathered<'s> {
 struct Unsaved {
     anything: bool,
     next_batch: BTreeMap<u64, u64>,
-    pool: Vec<(u64, Interesting)>,
+    /// Places in the pools, by worker and slot.
+    pool: BTreeSet<(u64, u32)>,
     samples: Vec<Sample>,
     pending: Vec<Pending>,
     settled: Vec<Pending>,
@@ -180,8 +180,9 @@ impl<'s> Gathered<'s> {
         self.state.next_batch.retain(|(worker, _)| *worker != done.worker);
         self.state.next_batch.push((done.worker, done.next_batch));
         for kept in done.kept {
-            self.state.pool.push((done.worker, kept.clone()));
-            self.unsaved.pool.push((done.worker, kept));
+            let place = (done.worker, kept.slot);
+            self.state.pool.insert(place, kept);
+            self.unsaved.pool.insert(place);
         }
         for (analyzer, bucket) in done.counted {
             if let Some(&i) = self.index.get(&(analyzer, bucket)) {
@@ -291,6 +292,10 @@ impl<'s> Gathered<'s> {
         let pick = |which: &BTreeSet<usize>| -> Vec<&Finding> {
             which.iter().map(|&i| &self.state.findings[i]).collect()
         };
+        let pool = unsaved.pool.iter().filter_map(|place| {
+            let kept = self.state.pool.get(place)?;
+            Some((place.0, kept))
+        });
         self.store.save(&Save {
             shard: self.shard,
             seconds: self.state.seconds,
@@ -300,7 +305,7 @@ impl<'s> Gathered<'s> {
             next_batch: &next_batch,
             findings: &pick(&unsaved.changed),
             counted: &pick(&unsaved.counted),
-            pool: &unsaved.pool,
+            pool: pool.collect(),
             samples: &unsaved.samples,
             pending: &unsaved.pending,
             settled: &unsaved.settled,

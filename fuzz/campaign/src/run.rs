@@ -59,7 +59,7 @@ pub fn run(
     };
     let next: HashMap<u64, u64> = state.next_batch.iter().copied().collect();
     let mut kept: HashMap<u64, Vec<Interesting>> = HashMap::new();
-    for (worker, entry) in &state.pool {
+    for ((worker, _), entry) in &state.pool {
         kept.entry(*worker).or_default().push(entry.clone());
     }
     // Whoever works on it now shares out what is left to do, however many they are.
@@ -244,7 +244,7 @@ mod tests {
             next_batch: &[],
             findings: &[],
             counted: &[],
-            pool: &[],
+            pool: Vec::new(),
             samples: &[],
             pending: &[pending],
             settled: &[],

@@ -81,8 +81,8 @@ pub struct State {
     pub next_batch: Vec<(u64, u64)>,
     /// What this shard saw, with its own counts and times.
     pub findings: Vec<Finding>,
-    /// What each worker keeps for mutation.
-    pub pool: Vec<(u64, Interesting)>,
+    /// What each worker keeps for mutation, by worker and slot.
+    pub pool: BTreeMap<(u64, u32), Interesting>,
     /// The plots.
     pub timeline: Vec<Sample>,
     /// What could not be followed to the end.
@@ -128,9 +128,9 @@ impl Store {
             )?;
             let pool = rows(
                 db,
-                "SELECT worker, behaviour, bytes FROM pool WHERE shard = ?1 ORDER BY id",
+                "SELECT worker, slot, behaviour, bytes FROM pool WHERE shard = ?1",
                 [shard],
-                |row| Ok((unsigned(row.get(0)?), kept(row)?)),
+                |row| Ok(((unsigned(row.get(0)?), row.get(1)?), kept(row)?)),
             )?;
             Ok(State {
                 meta: part.meta,
@@ -140,7 +140,7 @@ impl Store {
                 control: part.control,
                 next_batch,
                 findings,
-                pool,
+                pool: pool.into_iter().collect(),
                 timeline: part.timeline,
                 pending: part.pending,
                 units: part.units,
@@ -233,7 +233,7 @@ fn part(db: &Connection, shard: u32) -> rusqlite::Result<Part> {
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Interesting> {
-    Ok(Interesting { behaviour: unsigned(row.get(1)?), bytes: row.get(2)? })
+    Ok(Interesting { slot: row.get(1)?, behaviour: unsigned(row.get(2)?), bytes: row.get(3)? })
 }
 
 fn rows<T>(

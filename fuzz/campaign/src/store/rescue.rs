@@ -29,7 +29,7 @@ fn save(state: &State, shard: u32, place: &Path) -> Option<PathBuf> {
             next_batch: &state.next_batch,
             findings: &findings,
             counted: &[],
-            pool: &state.pool,
+            pool: state.pool.iter().map(|((worker, _), kept)| (*worker, kept)).collect(),
             samples: &state.timeline,
             pending: &state.pending,
             settled: &[],

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::coverage::Coverage;
 
 /// The version of the tables. A change raises it and adds a row to [`MIGRATIONS`].
-pub const VERSION: i64 = 4;
+pub const VERSION: i64 = 5;
 
 /// The tables of version 2. A *shard* is what one process at a time writes.
 const TABLES_2: &str = "
@@ -71,11 +71,29 @@ CREATE TABLE units (
 ) WITHOUT ROWID;
 ";
 
+/// What version 5 has otherwise: places of the pool, where one takes another's.
+const SLOTS: &str = "
+ALTER TABLE pool RENAME TO pool_4;
+CREATE TABLE pool (
+    shard INTEGER NOT NULL,
+    worker INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    behaviour INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (shard, worker, slot)
+);
+INSERT INTO pool (shard, worker, slot, behaviour, bytes)
+    SELECT shard, worker, row_number() OVER (PARTITION BY shard, worker ORDER BY id) - 1,
+           behaviour, bytes FROM pool_4;
+DROP TABLE pool_4;
+";
+
 /// Makes the tables of this version.
 pub fn create(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(TABLES_2)?;
     db.execute_batch(PENDING)?;
-    db.execute_batch(UNITS)
+    db.execute_batch(UNITS)?;
+    db.execute_batch(SLOTS)
 }
 
 /// From 2 to 3.
@@ -88,9 +106,14 @@ fn units(db: &Transaction<'_>) -> rusqlite::Result<()> {
     db.execute_batch(UNITS)
 }
 
+/// From 4 to 5.
+fn slots(db: &Transaction<'_>) -> rusqlite::Result<()> {
+    db.execute_batch(SLOTS)
+}
+
 /// What takes a database from the version of its place, counted from 1, to the next.
 const MIGRATIONS: [fn(&Transaction<'_>) -> rusqlite::Result<()>; VERSION as usize - 1] =
-    [shards, pending, units];
+    [shards, pending, units, slots];
 
 /// Brings a database of an older version up to date, all at once or not at all. Gives the version
 /// that cannot be dealt with, if it is one.

@@ -34,12 +34,16 @@ fn save<'a>(shard: u32, findings: &'a [&'a Finding], rest: &'a State) -> Save<'a
         next_batch: &rest.next_batch,
         findings,
         counted: &[],
-        pool: &rest.pool,
+        pool: rest.pool.iter().map(|((worker, _), kept)| (*worker, kept)).collect(),
         samples: &rest.timeline,
         pending: &rest.pending,
         settled: &[],
         units: &[],
     }
+}
+
+fn kept(bytes: Vec<u8>) -> Interesting {
+    Interesting { slot: 0, behaviour: u64::MAX, bytes }
 }
 
 fn pending() -> Pending {
@@ -65,7 +69,7 @@ fn state() -> State {
         control: Control { planted: "x".into(), found_seconds: Some(0.5) },
         next_batch: vec![(1, 7)],
         findings: Vec::new(),
-        pool: vec![(1, Interesting { behaviour: u64::MAX, bytes: b"N.".to_vec() })],
+        pool: [((1, 0), kept(b"N.".to_vec()))].into(),
         timeline: vec![Sample { seconds: 1.5, generated: 256, ..Sample::default() }],
         pending: vec![pending()],
         units: Default::default(),
@@ -79,7 +83,12 @@ fn what_is_saved_is_there_again() {
     let state = state();
     store.save(&save(1, &[], &state)).unwrap();
     store
-        .save(&Save { next_batch: &[(1, 8)], pool: &[], samples: &[], ..save(1, &[], &state) })
+        .save(&Save {
+            next_batch: &[(1, 8)],
+            pool: Vec::new(),
+            samples: &[],
+            ..save(1, &[], &state)
+        })
         .unwrap();
     // As after a kill: the first connection is still open and never said goodbye.
     let again = Store::open(dir.path()).unwrap().state(1).unwrap();
@@ -177,7 +186,7 @@ fn a_full_disk_takes_nothing_back_and_is_got_over() {
     let pages: i64 =
         store.connection().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     store.connection().pragma_update(None, "max_page_count", pages).unwrap();
-    state.pool = vec![(0, Interesting { behaviour: 1, bytes: vec![7; 100_000] })];
+    state.pool = [((0, 0), kept(vec![7; 100_000]))].into();
     let another = Finding { bucket: "another".into(), ..finding() };
     let refused = store.save(&save(1, &[&another], &state)).unwrap_err();
     assert!(refused.may_pass() && refused.to_string().contains("full"), "{refused}");

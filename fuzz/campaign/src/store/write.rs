@@ -32,8 +32,8 @@ pub struct Save<'a> {
     pub findings: &'a [&'a Finding],
     /// Findings that were seen again.
     pub counted: &'a [&'a Finding],
-    /// Pickles newly kept.
-    pub pool: &'a [(u64, Interesting)],
+    /// Pickles newly kept, by worker.
+    pub pool: Vec<(u64, &'a Interesting)>,
     /// Points for the plots.
     pub samples: &'a [Sample],
     /// Pickles that could not be followed to the end.
@@ -74,13 +74,15 @@ impl Store {
                     finding.first_seen_seconds
                 ])?;
             }
-            for (worker, kept) in save.pool {
+            for (worker, kept) in &save.pool {
                 db.prepare_cached(
-                    "INSERT INTO pool (shard, worker, behaviour, bytes) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO pool (shard, worker, slot, behaviour, bytes)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
                 .execute(params![
                     save.shard,
                     signed(*worker),
+                    kept.slot,
                     signed(kept.behaviour),
                     kept.bytes
                 ])?;
