@@ -3,7 +3,7 @@
 //! Moves values as CPython does and asks the [`Rules`] wherever something may be decided. What no
 //! CPython gets past, or on what CPythons disagree, ends the reading with a [`Fault`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use assay_pickle::{Argument, Instruction, Opcode, Reader, text};
@@ -28,6 +28,8 @@ pub struct Machine {
     pub trail: Vec<Opcode>,
     /// The texts that this pickle spelled out, in order.
     pub literals: Vec<Rc<[u8]>>,
+    /// The names in this pickle of which a scanner made up its mind: only for those that do.
+    pub noted: HashSet<Rc<str>>,
     /// How often MEMOIZE came in this pickle.
     pub memoized: u64,
     /// Where the current frame ends.
@@ -261,12 +263,12 @@ impl Machine {
                 let value = self.pop()?;
                 let key = self.pop()?;
                 check_items(&[key, value])?;
-                self.takes_items()?;
+                self.takes_items(rules)?;
             }
             O::SetItems => {
                 let items = self.pop_mark()?;
                 check_items(&items)?;
-                self.takes_items()?;
+                self.takes_items(rules)?;
             }
             O::AddItems => {
                 let items = self.pop_mark()?;
@@ -397,12 +399,8 @@ impl Machine {
         }
     }
 
-    fn takes_items(&self) -> Result<(), Fault> {
-        match self.top()? {
-            Value::Dict | Value::Unknown => Ok(()),
-            Value::Instance(entry) if entry.set_item => Ok(()),
-            _ => Err(Fault::Operand),
-        }
+    fn takes_items<R: Rules + ?Sized>(&self, rules: &R) -> Result<(), Fault> {
+        if rules.takes_items(self.top()?) { Ok(()) } else { Err(Fault::Operand) }
     }
 
     fn apply<R: Rules + ?Sized>(

@@ -116,6 +116,15 @@ pub trait Rules: Sync {
         })
     }
 
+    /// Whether SETITEM and SETITEMS may set items of an object.
+    fn takes_items(&self, object: &Value) -> bool {
+        match object {
+            Value::Dict | Value::Unknown => true,
+            Value::Instance(entry) => entry.set_item,
+            _ => false,
+        }
+    }
+
     /// Restores the state of an object by BUILD.
     fn build(&self, machine: &mut Machine, _object: &Value) {
         machine.flag("BUILD sets attributes or calls __setstate__".into());

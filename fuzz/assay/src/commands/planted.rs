@@ -108,15 +108,19 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
 
 fn list(format: Format) -> Result<Exit> {
     let mut out = Output::stdout();
-    for Hole { name, grade, about, source, .. } in &HOLES {
+    for Hole { name, grade, about, source, held_out, .. } in &HOLES {
         match format {
             Format::Text => {
                 out.line(format_args!("{BOLD}{name:24}{BOLD:#} {grade:6} {about}"))?;
-                out.line(format_args!("{:31} {DIM}{source}{DIM:#}", ""))?;
+                let held_out = if *held_out { "held out; " } else { "" };
+                out.line(format_args!("{:31} {DIM}{held_out}{source}{DIM:#}", ""))?;
             }
             Format::Json => {
                 let grade = grade.name();
-                let row = json!({ "hole": name, "grade": grade, "about": about, "source": source });
+                let row = json!({
+                    "hole": name, "grade": grade, "about": about, "source": source,
+                    "held_out": held_out,
+                });
                 out.json(&row)?;
             }
         }

@@ -49,6 +49,7 @@ fn every_planted_hole_says_what_it_is_modelled_on() {
         listed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(holes.len() >= 25);
     assert!(holes.iter().all(|hole| hole["source"].as_str().unwrap().contains("https://")));
+    assert!(holes.iter().any(|hole| hole["held_out"] == true));
 }
 
 #[test]

@@ -80,6 +80,25 @@ impl Rules for FirstOpcodes {
     }
 }
 
+/// Stops at an opcode that it has no handler for, and takes what it read for the whole.
+pub struct Unhandled(pub &'static [Opcode]);
+
+impl Rules for Unhandled {
+    fn step(&self, machine: &mut Machine, instruction: &Instruction<'_>) -> Result<(), Fault> {
+        if self.0.contains(&instruction.opcode) {
+            return Err(Fault::Limit);
+        }
+        machine.step(self, instruction)
+    }
+
+    fn conclude(&self, report: &Report) -> Verdict {
+        match report.fault {
+            Some(Fault::Limit) => as_far_as_read(report),
+            _ => Base.conclude(report),
+        }
+    }
+}
+
 /// Takes the length of the first frame for that of the pickle.
 pub struct FrameIsPickle;
 

@@ -62,6 +62,17 @@ pub fn other_builtins(module: &str, name: &str) -> bool {
     module == "builtins" && !["eval", "exec", "compile", "__import__"].contains(&name)
 }
 
+/// Everything in modules that talk to other machines: at worst they fetch or tell something.
+pub fn networking(module: &str, _: &str) -> bool {
+    let package = module.split('.').next().unwrap_or(module);
+    ["ftplib", "http", "poplib", "smtplib", "socket", "ssl", "urllib", "xmlrpc"].contains(&package)
+}
+
+/// Everything that is named as classes are: calling one makes an object, and no more.
+pub fn named_like_a_class(_: &str, name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('.')
+}
+
 /// Modules that Python 3 has no more, and so cannot load.
 pub fn gone_since_python_3(module: &str, _: &str) -> bool {
     [

@@ -2,23 +2,26 @@
 
 use assay_pickle::Opcode;
 
-use super::calls::NoCall;
+use super::calls::{ItemsAreData, LooksBack, NoCall, ProvenOnce};
+use super::context::GoodCompany;
 use super::extensions::Registered;
-use super::extent::{FirstBytes, FirstOpcodes, FirstPickle, FrameIsPickle, MagicNumber};
+use super::extent::{FirstBytes, FirstOpcodes, FirstPickle, FrameIsPickle, MagicNumber, Unhandled};
 use super::faults::{self, GivesUp, LaterIsOtherData};
 use super::memo::{ByText, CountsMemoize, FirstStays, InOrder, OnlyMemoize, Reads, StoredOnce};
 use super::names::{EightBitIsBytes, LastTwoTexts, OnlyLiterals};
+use super::nested::BytesOnly;
 use super::opcodes::{DroppedIsHarmless, PassedOver, Unread};
 use super::permissions::{self, Passes};
 use super::{Grade, Hole};
 
 /// All of them.
-pub static HOLES: [Hole; 45] = [
+pub static HOLES: [Hole; 53] = [
     Hole {
         name: "inst-unread",
         grade: Grade::Easy,
         about: "does not look at INST, which names and calls in one",
         source: "https://github.com/mmaitre314/picklescan/issues/13",
+        held_out: false,
         rules: &Unread(Opcode::Inst),
     },
     Hole {
@@ -26,6 +29,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "finds nothing in an input that cannot be read to its end",
         source: "https://github.com/trailofbits/fickling/pull/139",
+        held_out: false,
         rules: &GivesUp(faults::unreadable),
     },
     Hole {
@@ -33,6 +37,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "holds an input without STOP for a download cut short, and no pickle",
         source: "https://github.com/promptfoo/modelaudit/pull/1524",
+        held_out: false,
         rules: &GivesUp(faults::no_stop),
     },
     Hole {
@@ -40,6 +45,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "does not read past the first STOP",
         source: "https://github.com/mmaitre314/picklescan/pull/9",
+        held_out: false,
         rules: &FirstPickle,
     },
     Hole {
@@ -47,6 +53,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "takes only what begins with PROTO for a pickle",
         source: "CVE-2025-10155, https://github.com/promptfoo/modelaudit/pull/605",
+        held_out: false,
         rules: &MagicNumber,
     },
     Hole {
@@ -54,6 +61,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "forbids names instead of allowing some, and the list has gaps",
         source: "CVE-2025-1716, CVE-2026-56315, https://aithreatalert.com/cve/CVE-2026-56315",
+        held_out: false,
         rules: &Passes(permissions::not_forbidden),
     },
     Hole {
@@ -61,6 +69,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "holds Python 2's modules for gone, though unpicklers rename them",
         source: "https://github.com/protectai/modelscan/issues/51 (its example names __builtin__)",
+        held_out: false,
         rules: &Passes(permissions::gone_since_python_3),
     },
     Hole {
@@ -68,6 +77,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "lets STACK_GLOBAL pass unless its operands were spelled out just before",
         source: "https://github.com/msaad00/agent-bom/pull/3326",
+        held_out: false,
         rules: &OnlyLiterals,
     },
     Hole {
@@ -75,6 +85,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "judges names where they are called, and does not take OBJ for a call",
         source: "https://github.com/promptfoo/modelaudit/pull/585",
+        held_out: false,
         rules: &NoCall(Opcode::Obj),
     },
     Hole {
@@ -82,6 +93,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "forgets a call whose result is dropped",
         source: "https://news.ycombinator.com/item?id=47266286 (fickling)",
+        held_out: false,
         rules: &DroppedIsHarmless,
     },
     Hole {
@@ -89,13 +101,31 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Easy,
         about: "allows every builtin that does not run code",
         source: "https://github.com/maurosoria/dirsearch/issues/1073",
+        held_out: false,
         rules: &Passes(permissions::other_builtins),
+    },
+    Hole {
+        name: "networking-passes",
+        grade: Grade::Easy,
+        about: "allows modules that talk to other machines",
+        source: "https://github.com/protectai/modelscan/pull/339, GHSA-hgrh-qx5j-jfwx",
+        held_out: true,
+        rules: &Passes(permissions::networking),
+    },
+    Hole {
+        name: "classes-pass",
+        grade: Grade::Easy,
+        about: "allows whatever is named like a class, and holds calling it for making data",
+        source: "https://github.com/promptfoo/modelaudit/pull/1059 (constructors with effects)",
+        held_out: true,
+        rules: &Passes(permissions::named_like_a_class),
     },
     Hole {
         name: "last-two-texts",
         grade: Grade::Middle,
         about: "takes the last two texts for the operands of STACK_GLOBAL",
         source: "GHSA-9gvj-pp9x-gcfr, https://github.com/mmaitre314/picklescan/pull/46",
+        held_out: false,
         rules: &LastTwoTexts,
     },
     Hole {
@@ -103,6 +133,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "knows no way into the memo but MEMOIZE",
         source: "https://github.com/mmaitre314/picklescan/issues/14",
+        held_out: false,
         rules: &OnlyMemoize,
     },
     Hole {
@@ -110,6 +141,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "ignores the index that PUT names, and stores in order",
         source: "https://github.com/mmaitre314/picklescan/issues/22",
+        held_out: false,
         rules: &InOrder,
     },
     Hole {
@@ -117,6 +149,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "counts MEMOIZEs for their index, and not what PUT stored",
         source: "https://github.com/promptfoo/modelaudit/pull/910",
+        held_out: false,
         rules: &CountsMemoize,
     },
     Hole {
@@ -124,6 +157,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "does not see that a memo entry is overwritten",
         source: "https://github.com/mmaitre314/picklescan/pull/23",
+        held_out: false,
         rules: &FirstStays,
     },
     Hole {
@@ -131,6 +165,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "gives up where a memo entry is stored again, as pickletools does, and finds nothing",
         source: "https://arxiv.org/abs/2508.19774 (exceptions in scanners)",
+        held_out: false,
         rules: &StoredOnce,
     },
     Hole {
@@ -138,6 +173,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "finds nothing in an input that fetches what the memo has not",
         source: "https://github.com/mmaitre314/picklescan/pull/52, https://github.com/protectai/modelscan/pull/348",
+        held_out: false,
         rules: &GivesUp(faults::memo_miss),
     },
     Hole {
@@ -145,6 +181,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "finds nothing in an input where STACK_GLOBAL's operands are no texts",
         source: "https://github.com/mmaitre314/picklescan/pull/52",
+        held_out: false,
         rules: &GivesUp(faults::not_text),
     },
     Hole {
@@ -152,6 +189,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "holds an input with a PROTO above 5 for no pickle",
         source: "https://github.com/lopho/pickle_inspector/issues/2",
+        held_out: false,
         rules: &GivesUp(faults::unknown_protocol),
     },
     Hole {
@@ -159,6 +197,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "finds nothing in an input with a numeral that pickletools does not read",
         source: "https://github.com/python/cpython/issues/126992",
+        held_out: false,
         rules: &GivesUp(faults::odd_numeral),
     },
     Hole {
@@ -166,6 +205,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "allows everything below packages whose types are pickled",
         source: "CVE-2025-10157, https://github.com/trailofbits/fickling/issues/190; https://github.com/infiniflow/ragflow/issues/1240",
+        held_out: false,
         rules: &Passes(permissions::in_good_packages),
     },
     Hole {
@@ -173,6 +213,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "allows every name of a module that has an allowed one",
         source: "https://github.com/uber/petastorm/issues/741, https://github.com/protectai/modelscan/issues/89",
+        held_out: false,
         rules: &Passes(permissions::in_good_modules),
     },
     Hole {
@@ -180,6 +221,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "goes on as if POP_MARK were not there",
         source: "https://github.com/promptfoo/modelaudit/pull/910 (stack state lost)",
+        held_out: false,
         rules: &PassedOver(Opcode::PopMark),
     },
     Hole {
@@ -187,6 +229,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "takes the length of the first frame for that of the pickle",
         source: "https://github.com/promptfoo/modelaudit/pull/493",
+        held_out: false,
         rules: &FrameIsPickle,
     },
     Hole {
@@ -194,6 +237,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "holds 8-bit strings for bytes, which name nothing",
         source: "https://github.com/mmaitre314/picklescan/issues/14 (its example names by BINSTRING)",
+        held_out: false,
         rules: &EightBitIsBytes,
     },
     Hole {
@@ -201,6 +245,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "allows pickle.loads, and does not look at what it is given",
         source: "https://github.com/protectai/modelscan/issues/267",
+        held_out: false,
         rules: &Passes(permissions::unpickling),
     },
     Hole {
@@ -208,6 +253,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "allows functions that look names up, and calls of what they give",
         source: "GHSA-vvpj-8cmc-gx39, https://github.com/mmaitre314/picklescan/issues/66; CVE-2026-22608",
+        held_out: false,
         rules: &Passes(permissions::looking_up),
     },
     Hole {
@@ -215,6 +261,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "judges names where they are called, and does not take NEWOBJ for a call",
         source: "https://github.com/promptfoo/modelaudit/pull/585",
+        held_out: false,
         rules: &NoCall(Opcode::NewObj),
     },
     Hole {
@@ -222,13 +269,44 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Middle,
         about: "does not know BINUNICODE8, and lets names pass that it spells",
         source: "https://github.com/promptfoo/modelaudit/pull/1524",
+        held_out: false,
         rules: &Unread(Opcode::BinUnicode8),
+    },
+    Hole {
+        name: "looks-back-ten",
+        grade: Grade::Middle,
+        about: "judges names where they are called, if they come at most ten opcodes before",
+        source: "https://github.com/promptfoo/modelaudit/pull/398, https://github.com/promptfoo/modelaudit/pull/510",
+        held_out: true,
+        rules: &LooksBack(10),
+    },
+    Hole {
+        name: "unhandled-ends-reading",
+        grade: Grade::Middle,
+        about: "judges what comes before an opcode that it has no handler for, as FLOAT",
+        source: "https://github.com/trailofbits/fickling/issues/322",
+        held_out: true,
+        rules: &Unhandled(&[
+            Opcode::Float,
+            Opcode::ByteArray8,
+            Opcode::NextBuffer,
+            Opcode::ReadonlyBuffer,
+        ]),
+    },
+    Hole {
+        name: "setitem-is-no-call",
+        grade: Grade::Middle,
+        about: "judges names where they are called, and takes SETITEM for data, whatever it is done to",
+        source: "CVE-2026-24747, https://github.com/promptfoo/modelaudit/pull/1524 (SETITEM abuse)",
+        held_out: true,
+        rules: &ItemsAreData,
     },
     Hole {
         name: "dup-passed-over",
         grade: Grade::Hard,
         about: "goes on as if DUP were not there",
         source: "https://github.com/promptfoo/modelaudit/pull/910",
+        held_out: false,
         rules: &PassedOver(Opcode::Dup),
     },
     Hole {
@@ -236,6 +314,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "judges names where they are called, and does not take NEWOBJ_EX for a call",
         source: "https://github.com/promptfoo/modelaudit/pull/585",
+        held_out: false,
         rules: &NoCall(Opcode::NewObjEx),
     },
     Hole {
@@ -243,6 +322,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "judges names where they are called, and takes BUILD for data",
         source: "GHSA-mhc9-48gj-9gp3, https://aithreatalert.com/cve/GHSA-mhc9-48gj-9gp3; https://github.com/protectai/modelscan/issues/85",
+        held_out: false,
         rules: &NoCall(Opcode::Build),
     },
     Hole {
@@ -250,6 +330,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "keeps the memo from one pickle of a stream to the next, as a new unpickler does not",
         source: "https://github.com/irmen/Pyrolite/pull/65",
+        held_out: false,
         rules: &Reads { memo_survives: true },
     },
     Hole {
@@ -257,6 +338,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "begins each pickle of a stream with an empty memo, as one unpickler used again does not",
         source: "https://github.com/irmen/Pyrolite/pull/65 (its last comment)",
+        held_out: false,
         rules: &Reads { memo_survives: false },
     },
     Hole {
@@ -264,6 +346,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "forgets what it found in a later pickle that cannot be read to its end",
         source: "https://github.com/promptfoo/modelaudit/pull/581",
+        held_out: false,
         rules: &LaterIsOtherData,
     },
     Hole {
@@ -271,6 +354,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "allows what is reached by attributes of an allowed name",
         source: "https://github.com/mmaitre314/picklescan/issues/66 (attribute chains)",
+        held_out: false,
         rules: &Passes(permissions::below_good_names),
     },
     Hole {
@@ -278,6 +362,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "allows getattr, and calls of what it gives",
         source: "https://github.com/uber/petastorm/issues/741",
+        held_out: false,
         rules: &Passes(permissions::fetching),
     },
     Hole {
@@ -285,6 +370,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "allows getattr and import_module, and calls of what they give",
         source: "https://github.com/protectai/modelscan/issues/331",
+        held_out: false,
         rules: &Passes(permissions::importing),
     },
     Hole {
@@ -292,6 +378,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "allows the module operator, and calls of what it gives",
         source: "https://github.com/maurosoria/dirsearch/issues/1073, https://github.com/mmaitre314/picklescan/pull/25",
+        held_out: false,
         rules: &Passes(permissions::operators),
     },
     Hole {
@@ -299,6 +386,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "allows copyreg, and does not look at extension codes",
         source: "https://github.com/promptfoo/modelaudit/pull/493",
+        held_out: false,
         rules: &Registered,
     },
     Hole {
@@ -306,6 +394,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "reads a hundred opcodes of a pickle",
         source: "https://github.com/promptfoo/modelaudit/pull/951",
+        held_out: false,
         rules: &FirstOpcodes(100),
     },
     Hole {
@@ -313,6 +402,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "reads 4096 bytes of an input",
         source: "https://github.com/promptfoo/modelaudit/pull/1524 (data[:4096])",
+        held_out: false,
         rules: &FirstBytes(4096),
     },
     Hole {
@@ -320,6 +410,7 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "finds nothing in an input with a NUL in a numeral, where only C reads on",
         source: "https://github.com/python/cpython/issues/126996",
+        held_out: false,
         rules: &GivesUp(faults::nul),
     },
     Hole {
@@ -327,6 +418,31 @@ pub static HOLES: [Hole; 45] = [
         grade: Grade::Hard,
         about: "finds memo entries by the text of their index",
         source: "https://github.com/python/cpython/issues/126992 (numerals)",
+        held_out: false,
         rules: &ByText,
+    },
+    Hole {
+        name: "good-company",
+        grade: Grade::Hard,
+        about: "lets other names pass once it has seen three of the allowed ones",
+        source: "https://github.com/promptfoo/modelaudit/pull/358 (context awareness)",
+        held_out: true,
+        rules: &GoodCompany(3),
+    },
+    Hole {
+        name: "proven-by-one-use",
+        grade: Grade::Hard,
+        about: "takes a name for harmless, however used, once an instance was made of it by NEWOBJ",
+        source: "https://github.com/promptfoo/modelaudit/pull/1644 (proof per invocation)",
+        held_out: true,
+        rules: &ProvenOnce,
+    },
+    Hole {
+        name: "nested-in-text",
+        grade: Grade::Hard,
+        about: "allows unpickling, and looks for pickles in bytes only, not in texts that are encoded",
+        source: "https://github.com/promptfoo/modelaudit/pull/1461; https://github.com/mmaitre314/picklescan/pull/25 (malicious13a)",
+        held_out: true,
+        rules: &BytesOnly,
     },
 ];

@@ -20,6 +20,8 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("obj-is-no-call", b"(cos\nsystem\nS'true'\no.".to_vec()),
         ("dropped-is-harmless", join(&[PAYLOAD, b"0N."])),
         ("other-builtins-pass", b"cbuiltins\nopen\n(S'/tmp/x'\nS'w'\ntR.".to_vec()),
+        ("networking-passes", b"csocket\ngethostbyname\n(S'localhost'\ntR.".to_vec()),
+        ("classes-pass", b"csubprocess\nPopen\n(S'true'\ntR.".to_vec()),
         ("last-two-texts", run(b"\x8c\x02os\x8c\x06system\x8c\x07decimal\x8c\x07Decimal00\x93")),
         ("put-unread", stored_then_memoized()),
         (
@@ -57,6 +59,9 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
             "binunicode8-unread",
             run(b"\x8d\x02\0\0\0\0\0\0\0os\x8d\x06\0\0\0\0\0\0\0system\x93"),
         ),
+        ("looks-back-ten", join(&[b"cos\nsystem\n", &b"N0".repeat(5), b"(S'true'\ntR."])),
+        ("unhandled-ends-reading", join(&[b"F1.0\n0", PAYLOAD, b"."])),
+        ("setitem-is-no-call", b"cos\nenviron\nVX\nVy\ns.".to_vec()),
         ("dup-passed-over", run(b"\x8c\x07decimal\x8c\x07Decimal\x8c\x02os\x8c\x06system2200\x93")),
         ("newobj-ex-is-no-call", b"czoneinfo\nZoneInfo\n(S'Europe/Paris'\nt}\x92.".to_vec()),
         (
@@ -89,6 +94,20 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         (
             "memo-by-text",
             run(b"Vdecimal\np0\nVDecimal\np1\nVos\np00\nVsystem\np01\ng0\ng1\n\x93"),
+        ),
+        (
+            "good-company",
+            join(&[b"ccollections\ndeque\n0cdatetime\ndate\n0cuuid\nUUID\n0", PAYLOAD, b"."]),
+        ),
+        ("proven-by-one-use", b"csubprocess\nPopen\nq\x00)\x810h\x00(S'true'\ntR.".to_vec()),
+        (
+            "nested-in-text",
+            join(&[
+                b"cpickle\nloads\n(c_codecs\nencode\n(X",
+                &[PAYLOAD.len() as u8 + 1, 0, 0, 0],
+                PAYLOAD,
+                b".X\x06\0\0\0latin1tRtR.",
+            ]),
         ),
     ]
 }
