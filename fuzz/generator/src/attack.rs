@@ -23,7 +23,7 @@ enum Style {
     SetState,
     /// BUILD, on an instance of a class that was given it.
     ClassSetState,
-    /// APPEND or APPENDS, on an object that was given it as `append` or `extend`.
+    /// APPEND or APPENDS, on an object that was given it as `append`.
     Append,
     /// ADDITEMS, on an object that was given it as `add`.
     Add,
@@ -41,10 +41,12 @@ enum Style {
     SetItem,
     /// The hash of a key, by whatever opcode makes a dict or a set.
     Key,
+    /// A name that a module lacks, once BUILD gave it the callable as `__getattr__` (PEP 562).
+    ModuleGetattr,
 }
 
 /// Weights are by repetition: the plain ways are what most gadgets are checked by.
-const STYLES: [Style; 28] = [
+const STYLES: [Style; 29] = [
     Style::Reduce,
     Style::Reduce,
     Style::Reduce,
@@ -73,6 +75,7 @@ const STYLES: [Style; 28] = [
     Style::SetItem,
     Style::Key,
     Style::Key,
+    Style::ModuleGetattr,
 ];
 
 /// Types whose `__new__` iterates its argument.
@@ -111,10 +114,26 @@ const CARRIERS: [(&str, &str); 8] = [
     ("builtins", "Exception"),
 ];
 
+/// A module, what it holds another one as, and that one's name: so it is pushed, to be built.
+const HELD: [(&str, &str, &str); 5] = [
+    ("shutil", "fnmatch", "fnmatch"),
+    ("tempfile", "_shutil", "shutil"),
+    ("textwrap", "re", "re"),
+    ("calendar", "datetime", "datetime"),
+    ("uuid", "os", "os"),
+];
+
+/// Whether a text can be asked for as a name: as one line, and not as a walk.
+fn is_a_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'.')
+}
+
 impl Style {
-    /// Whether it can pass `count` arguments in this protocol.
-    fn fits(self, count: usize, protocol: u8) -> bool {
+    /// Whether it can pass these arguments in this protocol.
+    fn fits(self, args: &[Value], protocol: u8) -> bool {
+        let count = args.len();
         match self {
+            Self::ModuleGetattr => matches!(args, [Value::Str(text)] if is_a_name(text)),
             Self::Reduce | Self::Partial | Self::Factory | Self::Key => true,
             // Without arguments both only make an instance of a class, but call a function.
             Self::Inst => true,
@@ -368,6 +387,24 @@ impl Emitter<'_, '_> {
                 self.instance("__hash__", &|e| e.bound(callable, args));
                 self.as_key();
             }
+            Style::ModuleGetattr => {
+                let (holder, attribute, module) = *self.choices.pick(&HELD);
+                let global = |module: &str, name: &str| GlobalName {
+                    module: module.to_owned(),
+                    name: name.to_owned(),
+                };
+                self.global(&global(holder, attribute));
+                self.empty_dict();
+                self.set_items(1, |e| {
+                    e.str("__getattr__");
+                    e.callable(callable);
+                });
+                self.op(Opcode::Build);
+                self.op(Opcode::Pop);
+                if let [Value::Str(text)] = args {
+                    self.global(&global(module, text));
+                }
+            }
         }
         self.machine.retype_top(Slot { kind: Kind::Object, hashable: true });
     }
@@ -411,7 +448,7 @@ impl Emitter<'_, '_> {
                 let style = *self.choices.pick(&STYLES);
                 // What is called again must be the result, so only the plain ways will do.
                 let plain = matches!(style, Style::Reduce | Style::Inst | Style::Obj);
-                let fits = style.fits(args.len(), self.protocol);
+                let fits = style.fits(args, self.protocol);
                 let usable = fits && (plain || gadget.then.is_empty()) && self.room() > 24;
                 self.called(&gadget.global, args, if usable { style } else { Style::Reduce });
             }

@@ -58,9 +58,7 @@ mod tests {
     fn a_seed_means_the_same_bytes_for_ever() {
         let mut bytes = [0; 12];
         Xoshiro::new(1, 2).fill(&mut bytes);
-        let mut again = [0; 12];
-        Xoshiro::new(1, 2).fill(&mut again);
-        assert_eq!(bytes, again);
+        assert_eq!(bytes, [241, 33, 59, 137, 142, 25, 235, 92, 184, 88, 252, 102]);
         let mut other = [0; 12];
         Xoshiro::new(2, 1).fill(&mut other);
         assert_ne!(bytes, other);

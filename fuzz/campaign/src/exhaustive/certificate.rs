@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assay_generator::exhaustive::Space;
+use assay_generator::exhaustive::{Alphabet, Space, Symbol};
 use assay_oracle::Engine;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,10 @@ pub struct Certificate {
     pub opcodes: usize,
     /// The hash of the alphabet.
     pub alphabet: String,
+    /// Its symbols: the opcode's name, and its bytes where it has an argument. Of another version's
+    /// alphabet only the hash is known.
+    #[serde(default)]
+    pub alphabet_symbols: Vec<String>,
     /// How many programs there are.
     pub programs: u64,
     /// How many units they are divided into.
@@ -125,6 +129,7 @@ fn certificate(merged: &Merged, parts: &[&Part]) -> Option<Certificate> {
         symbols: plan.symbols,
         opcodes: plan.opcodes,
         alphabet: plan.alphabet.clone(),
+        alphabet_symbols: spelled(&plan.alphabet),
         programs: space.programs(),
         units: space.units(),
         units_done: units.len() as u64,
@@ -148,6 +153,19 @@ fn certificate(merged: &Merged, parts: &[&Part]) -> Option<Certificate> {
     out.result = out.in_words();
     out.scope = out.what_it_does_not_say();
     Some(out)
+}
+
+/// The symbols of the alphabet with that hash, if it is today's.
+fn spelled(hash: &str) -> Vec<String> {
+    let alphabet = Alphabet::standard();
+    if super::plan::digest(alphabet) != hash {
+        return Vec::new();
+    }
+    let spelled = |symbol: &Symbol| match &symbol.bytes[1..] {
+        [] => symbol.opcode.name().to_owned(),
+        argument => format!("{} {}", symbol.opcode.name(), argument.escape_ascii()),
+    };
+    alphabet.symbols().iter().map(spelled).collect()
 }
 
 fn applied(rule: Rule, counts: &Counts) -> Applied {
@@ -428,6 +446,14 @@ mod tests {
         let mut blind = part("a", &[0, 1]);
         blind.control.found_seconds = None;
         assert!(of(vec![blind])[0].void.as_ref().unwrap().contains("planted"));
+    }
+
+    #[test]
+    fn it_lists_its_alphabet() {
+        let symbols = &of(vec![part("a", &[0])])[0].alphabet_symbols;
+        assert_eq!(symbols.len(), Alphabet::standard().len());
+        assert!(symbols.contains(&"NONE".to_owned()) && symbols.contains(&"INT 00\\n".to_owned()));
+        assert_eq!(spelled("another"), Vec::<String>::new());
     }
 
     #[test]

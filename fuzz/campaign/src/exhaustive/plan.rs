@@ -65,7 +65,7 @@ impl Plan {
 }
 
 /// The hash of an alphabet.
-fn digest(alphabet: &Alphabet) -> String {
+pub(super) fn digest(alphabet: &Alphabet) -> String {
     blake3::hash(&alphabet.to_bytes()).to_hex()[..32].to_owned()
 }
 

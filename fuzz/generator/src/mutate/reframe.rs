@@ -1,4 +1,4 @@
-//! Frames: drops them, puts others, or puts them wrongly.
+//! Frames: drops them, or puts others.
 
 use arbitrary::Unstructured;
 use assay_pickle::{Argument, Code, Opcode, Program};

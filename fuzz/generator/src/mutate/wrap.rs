@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// See the module.
 pub(super) struct Wrap;
 
-/// Calls that take the top: what to write before (below it, hence after a swap by memo) and after.
+/// Callables of one argument that take the top, module and name.
 const CALLS: [(&str, &str); 10] = [
     ("builtins", "list"),
     ("builtins", "str"),
