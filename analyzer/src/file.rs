@@ -1,5 +1,6 @@
 //! Judges a file: a stream of pickles, or a container of some.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::container::{self, Damage, Payload, torch};
@@ -50,21 +51,16 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
     analyze_file_with(bytes, policy, &Limits::default())
 }
 
-/// Judges every pickle of a file within these budgets.
+/// Judges every pickle of a file within these budgets. Members of a container are judged side by
+/// side, by the threads of the `rayon` pool that it is called in.
 pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> FileAnalysis {
     let contents = container::open(bytes, limits);
-    let mut items: Vec<FileItem> = Vec::new();
-    for payload in contents.payloads {
-        for (loader, mut pickle) in judge(&payload, policy, limits) {
-            for held in &mut pickle.holds {
-                let bytes = &payload.bytes[held.offset..held.offset + held.length];
-                held.verdict = Some(analyze_with(bytes, policy, limits).verdict);
-            }
-            shift(&mut pickle, payload.offset);
-            let member = payload.member.clone();
-            items.push(FileItem { member, loader, pickle });
-        }
-    }
+    let judged = |payload: &Payload<'_>| items_of(payload, policy, limits);
+    let mut items: Vec<FileItem> = match contents.payloads.as_slice() {
+        // Most files: nothing to divide, and no other thread to wake.
+        [one] => judged(one),
+        payloads => payloads.par_iter().flat_map_iter(judged).collect(),
+    };
     items.extend(contents.damage.into_iter().map(|damage| damaged(damage, bytes.len())));
     if let Some(format) = contents.format {
         // What `pickle.load` of the file itself would ask for counts as well: a tar's first bytes
@@ -92,6 +88,19 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
     }
     let verdict = items.iter().map(|item| item.pickle.verdict).max().unwrap_or_default();
     FileAnalysis { verdict, format: contents.format, items }
+}
+
+/// What is said of a payload.
+fn items_of(payload: &Payload<'_>, policy: &Policy, limits: &Limits) -> Vec<FileItem> {
+    let item = |(loader, mut pickle): (Option<&'static str>, PickleAnalysis)| {
+        for held in &mut pickle.holds {
+            let bytes = &payload.bytes[held.offset..held.offset + held.length];
+            held.verdict = Some(analyze_with(bytes, policy, limits).verdict);
+        }
+        shift(&mut pickle, payload.offset);
+        FileItem { member: payload.member.clone(), loader, pickle }
+    };
+    judge(payload, policy, limits).into_iter().map(item).collect()
 }
 
 /// The pickles of a payload, each with what loads it.

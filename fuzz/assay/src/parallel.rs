@@ -1,11 +1,12 @@
-//! Work on many inputs at once, with results in the order of the inputs.
+//! Work on many inputs at once, with results in the order of the inputs. The threads are a `rayon`
+//! pool's: those that have no input left help with the members of another's.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::thread::Builder;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::{Context as _, Result};
+use rayon::ThreadPoolBuilder;
 
 use crate::crash;
 
@@ -21,34 +22,37 @@ pub fn ordered<T: Sync, S, R: Send>(
     work: impl Fn(&mut S, &T) -> R + Sync,
     mut sink: impl FnMut(&T, Result<R, String>) -> Result<()>,
 ) -> Result<()> {
-    let jobs = jobs.clamp(1, items.len().max(1));
+    let jobs = jobs.max(1);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let (sender, receiver) = sync_channel(jobs * 4);
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            let sender = sender.clone();
-            let (next, stop, state, work) = (&next, &stop, &state, &work);
-            let worker = move || {
-                let mut state = match state() {
-                    Ok(state) => state,
-                    Err(error) => {
-                        let _ = sender.send(Err(error));
-                        return;
-                    }
-                };
-                while !stop.load(Ordering::Relaxed) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(index) else { return };
-                    let result = crash::contain(|| work(&mut state, item));
-                    if sender.send(Ok((index, result))).is_err() {
-                        return;
-                    }
-                }
-            };
-            Builder::new().stack_size(STACK).spawn_scoped(scope, worker).context("thread")?;
+    let pool = ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK).build();
+    let pool = pool.context("cannot start threads")?;
+    let worker = |sender: &SyncSender<Result<_>>| {
+        let mut state = match state() {
+            Ok(state) => state,
+            Err(error) => {
+                let _ = sender.send(Err(error));
+                return;
+            }
+        };
+        while !stop.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return };
+            let result = crash::contain(|| work(&mut state, item));
+            if sender.send(Ok((index, result))).is_err() {
+                return;
+            }
         }
-        drop(sender);
+    };
+    pool.in_place_scope(|scope| {
+        // The sender goes when the last of them is done, which ends the deliveries.
+        scope.spawn_broadcast(move |_, thread| {
+            // What a state costs is not spent on threads that only help.
+            if thread.index() < items.len() {
+                worker(&sender);
+            }
+        });
         let mut early = BTreeMap::new();
         let mut due = 0;
         let deliver = || -> Result<()> {
