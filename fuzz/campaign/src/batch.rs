@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use assay_differential::{Behaviour, Class, Discrepancy, Load};
 use assay_generator::SafeGlobal;
-use assay_oracle::{DenyObservation, Observation, Outcome, TouchKind, Touched};
+use assay_oracle::{DenyObservation, Outcome, TouchKind, Touched};
 use assay_subjects::{Judged, Judgement};
 
 /// What was learnt of the pickles of one batch.
@@ -86,13 +86,4 @@ pub(crate) fn behaviour(batch: &Batch, i: usize) -> u64 {
         behaviour.denied(&seen[i]);
     }
     behaviour.id()
-}
-
-/// What analysers and a full load made of the pickle, as one number.
-pub(crate) fn behaviour_loaded(batch: &Batch, i: usize, seen: &Observation) -> u64 {
-    let mut behaviour = Behaviour::new(&batch.pickles[i], &is_known);
-    for judgements in &batch.judgements {
-        behaviour.judged(&judgements[i]);
-    }
-    behaviour.loaded(seen).id()
 }

@@ -1,10 +1,11 @@
 //! The *interesting pool*: pickles that behaved as none before.
 //!
-//! A *behaviour* is what analysers and loads made of a pickle, as one number
+//! A *behaviour* is what analysers and the deny tier made of a pickle, as one number
 //! ([`assay_differential::Behaviour`], which fuzz targets share). The pool keeps a pickle or two of
 //! each and gives rare ones more energy: of two picked at random, the rarer is mutated. When it is
 //! full, what is common gives way to what is new, and counts fade, so that it never stops learning.
-//! It must depend on nothing but what it was fed, or a seed would not mean a campaign.
+//! It must depend on nothing but what it was fed, and not be fed what full loads show, of which
+//! there are as many as time allows: or a seed would not mean a campaign.
 
 use crate::random::Random;
 

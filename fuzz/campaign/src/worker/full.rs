@@ -6,7 +6,7 @@ use assay_subjects::JudgeBy;
 
 use super::{Done, Worker};
 use crate::Result;
-use crate::batch::{Batch, behaviour_loaded, is_suspicious, safe_with_call, worth_loading};
+use crate::batch::{Batch, is_suspicious, safe_with_call, worth_loading};
 use crate::pursue::Trail;
 
 /// A judgement that a full load seems to refute.
@@ -97,8 +97,6 @@ impl Worker<'_, '_> {
         done.tally.executed_full += sifted.len() as u64 + hits;
         for (&pickle, Filtered { observation, alone }) in chosen.iter().zip(&sifted) {
             done.tally.executed_full_alone += u64::from(*alone);
-            let behaviour = behaviour_loaded(batch, pickle, observation);
-            done.kept.extend(self.pool.feed(behaviour, &batch.pickles[pickle]).cloned());
             done.tally.loaded += u64::from(observation.outcome == Outcome::Loaded);
             done.tally.touched_denied += u64::from(
                 observation
