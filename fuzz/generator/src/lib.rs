@@ -45,6 +45,7 @@ mod program;
 mod random;
 mod reach;
 mod strategy;
+mod style;
 mod template;
 mod walk;
 
