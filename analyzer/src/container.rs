@@ -166,11 +166,6 @@ impl<'a> Unpacker<'_, 'a> {
         }
     }
 
-    /// How much was damaged or given up, as far as it is kept.
-    fn faults(&self) -> usize {
-        self.contents.damage.len()
-    }
-
     fn damage(&mut self, member: Option<&str>, message: impl Into<String>) {
         self.note("damaged-container", member, message.into());
     }

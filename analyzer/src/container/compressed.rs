@@ -1,6 +1,7 @@
 //! Compressed files: what joblib and people write.
 
 use std::borrow::Cow;
+use std::io::{self, Read};
 
 use super::{Payload, Unpacker, recognise};
 
@@ -11,25 +12,20 @@ pub(super) fn unpack(
     bytes: &[u8],
     depth: u32,
 ) {
-    let mut rest = bytes;
-    if format == "zfile" {
-        rest = rest.get(ZFILE_HEADER..).unwrap_or_default();
-        rest = rest.strip_prefix(b" ").unwrap_or(rest);
-    }
     let packed = bytes.len() as u64;
-    let mut data = Vec::new();
-    // What follows a stream is one more to who reads on, as `lzma.open` and joblib do.
-    loop {
-        let (before, faults) = (rest.len(), unpacker.faults());
-        data.append(&mut stream(unpacker, member, packed, format, &mut rest));
-        if rest.is_empty() || unpacker.faults() > faults {
-            break;
+    let data = match format {
+        "gzip" => unpacker.read(member, packed, flate2::read::MultiGzDecoder::new(bytes)),
+        "bz2" => unpacker.read(member, packed, bzip2::read::MultiBzDecoder::new(bytes)),
+        "xz" => unpacker.read(member, packed, liblzma::read::XzDecoder::new_multi_decoder(bytes)),
+        "zfile" => {
+            let bytes = bytes.get(ZFILE_HEADER..).unwrap_or_default();
+            let bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
+            unpacker.read(member, packed, Streams::new(zlib, bytes))
         }
-        if rest.len() == before {
-            unpacker.damage(member, "something follows the compressed data");
-            break;
-        }
-    }
+        "zlib" => unpacker.read(member, packed, Streams::new(zlib, bytes)),
+        "lzma" => unpacker.read(member, packed, Streams::new(lzma, bytes)),
+        _ => unpacker.read(member, packed, Streams::new(lz4, bytes)),
+    };
     if recognise(&data).is_some() {
         unpacker.unpack(member, Cow::Owned(data), depth + 1);
     } else if !data.is_empty() {
@@ -42,30 +38,80 @@ pub(super) fn unpack(
     }
 }
 
-/// Reads one stream, or all there are where the library does so; what is left of `rest` follows.
-fn stream(
-    unpacker: &mut Unpacker<'_, '_>,
-    member: Option<&str>,
-    packed: u64,
-    format: &'static str,
-    rest: &mut &[u8],
-) -> Vec<u8> {
-    match format {
-        "gzip" => unpacker.read(member, packed, flate2::bufread::MultiGzDecoder::new(rest)),
-        "zlib" | "zfile" => unpacker.read(member, packed, flate2::bufread::ZlibDecoder::new(rest)),
-        "bz2" => unpacker.read(member, packed, bzip2::bufread::MultiBzDecoder::new(rest)),
-        "xz" => unpacker.read(member, packed, liblzma::bufread::XzDecoder::new_multi_decoder(rest)),
-        "lzma" => match liblzma::stream::Stream::new_lzma_decoder(MEMORY) {
-            Ok(stream) => {
-                let decoder = liblzma::bufread::XzDecoder::new_stream(rest, stream);
-                unpacker.read(member, packed, decoder)
+/// One stream after the other, where the library reads the first only: who loads with `lzma.open`,
+/// or joblib, reads on.
+struct Streams<'b> {
+    open: fn(&'b [u8]) -> Stream<'b>,
+    current: Stream<'b>,
+    /// Bytes that were left when it began.
+    length: usize,
+}
+
+/// A stream that is being read.
+enum Stream<'b> {
+    Zlib(flate2::bufread::ZlibDecoder<&'b [u8]>),
+    Lzma(liblzma::bufread::XzDecoder<&'b [u8]>),
+    Lz4(Box<lz4_flex::frame::FrameDecoder<&'b [u8]>>),
+    /// No decoder is to be had.
+    Not(io::Error),
+}
+
+fn zlib(bytes: &[u8]) -> Stream<'_> {
+    Stream::Zlib(flate2::bufread::ZlibDecoder::new(bytes))
+}
+
+fn lzma(bytes: &[u8]) -> Stream<'_> {
+    match liblzma::stream::Stream::new_lzma_decoder(MEMORY) {
+        Ok(stream) => Stream::Lzma(liblzma::bufread::XzDecoder::new_stream(bytes, stream)),
+        Err(error) => Stream::Not(error.into()),
+    }
+}
+
+fn lz4(bytes: &[u8]) -> Stream<'_> {
+    Stream::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(bytes)))
+}
+
+impl<'b> Stream<'b> {
+    /// What it has not read.
+    fn rest(&self) -> &'b [u8] {
+        match self {
+            Self::Zlib(decoder) => decoder.get_ref(),
+            Self::Lzma(decoder) => decoder.get_ref(),
+            Self::Lz4(decoder) => decoder.get_ref(),
+            Self::Not(_) => &[],
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Zlib(decoder) => decoder.read(buffer),
+            Self::Lzma(decoder) => decoder.read(buffer),
+            Self::Lz4(decoder) => decoder.read(buffer),
+            Self::Not(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        }
+    }
+}
+
+impl<'b> Streams<'b> {
+    fn new(open: fn(&'b [u8]) -> Stream<'b>, bytes: &'b [u8]) -> Self {
+        Self { open, current: open(bytes), length: bytes.len() }
+    }
+}
+
+impl Read for Streams<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.current.read(buffer)?;
+            let rest = self.current.rest();
+            if read > 0 || buffer.is_empty() || rest.is_empty() {
+                return Ok(read);
             }
-            Err(error) => {
-                unpacker.damage(member, format!("can't be unpacked: {error}"));
-                Vec::new()
+            // Each takes its header at least, or it would go on for ever.
+            if rest.len() == self.length {
+                return Err(io::Error::other("something follows the compressed data"));
             }
-        },
-        _ => unpacker.read(member, packed, lz4_flex::frame::FrameDecoder::new(rest)),
+            (self.length, self.current) = (rest.len(), (self.open)(rest));
+        }
     }
 }
 
