@@ -205,8 +205,14 @@ fn render(includes: &[String], own: &BTreeMap<String, BTreeSet<How>>) -> String 
     out
 }
 
+/// A string of TOML, in ASCII: names are a pickle's, and the proposal is shown on terminals.
 fn quote(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    let spelled = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        ' '..='~' => c.to_string(),
+        _ => format!("\\U{:08X}", u32::from(c)),
+    });
+    format!("\"{}\"", spelled.collect::<String>())
 }
 
 #[cfg(test)]
@@ -215,6 +221,15 @@ mod tests {
 
     fn proposal(pickle: &[u8]) -> Explanation {
         explain(&[pickle], &[]).expect("built-in profiles load")
+    }
+
+    #[test]
+    fn names_are_quoted_so_that_no_terminal_obeys_them() {
+        let name = "a\u{9b}31m\u{202e}\"\\\u{e9}\n";
+        let quoted = quote(name);
+        assert!(quoted.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{quoted}");
+        let read: toml::Table = format!("x = {quoted}").parse().unwrap();
+        assert_eq!(read["x"].as_str(), Some(name));
     }
 
     #[test]

@@ -70,15 +70,10 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
             _ => analyze_with(bytes, policy, limits).pickles,
         };
         let asking = raw.into_iter().filter(|pickle| {
-            let names = pickle.reasons.iter().any(|reason| reason.global.is_some());
-            let asks = names || !pickle.globals.is_empty();
             // The first letter of every zip is PERSID, which most loaders refuse.
-            let supplied = pickle.reasons.iter().any(|reason| match reason.rule {
-                "extension" => true,
-                "persistent-id" => format != "zip",
-                _ => false,
-            });
-            pickle.verdict == Verdict::Dangerous || asks || supplied
+            let is_zips = |reason: &Reason| format == "zip" && reason.rule == "persistent-id";
+            let acts = pickle.reasons.iter().any(|reason| acts(reason) && !is_zips(reason));
+            acts || !pickle.globals.is_empty()
         });
         items.extend(asking.map(|pickle| FileItem { member: None, loader: None, pickle }));
         if items.is_empty() {
@@ -111,7 +106,7 @@ fn judge(
 ) -> Vec<(Option<&'static str>, PickleAnalysis)> {
     let plain = analyze_as(&payload.bytes, policy, Loader::Pickle, limits);
     if payload.loader == Some(torch::TENSORS) {
-        let rest = plain.pickles.into_iter().filter(acts);
+        let rest = plain.pickles.into_iter().filter(some_act);
         return rest.map(|pickle| (payload.loader, pickle)).collect();
     }
     let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
@@ -127,9 +122,9 @@ fn judge(
     let mut items: Vec<_> =
         followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
     let unpadded = analyze_as(&payload.bytes, policy, Loader::JoblibUnpadded, limits).pickles;
-    let unpadded = unpadded.into_iter().filter(acts);
+    let unpadded = unpadded.into_iter().filter(some_act);
     items.extend(unpadded.map(|pickle| (Some("joblib.load before 1.2"), pickle)));
-    let plain = plain.pickles.into_iter().filter(acts);
+    let plain = plain.pickles.into_iter().filter(some_act);
     items.extend(plain.map(|pickle| (payload.loader, pickle)));
     items
 }
@@ -142,8 +137,12 @@ const WRAPPER: &str = "joblib.numpy_pickle.NumpyArrayWrapper";
 const FAILS: [&str; 3] = ["malformed", "memo-index", "nesting"];
 
 /// Whether loading does something that is not allowed, even if it then fails.
-fn acts(pickle: &PickleAnalysis) -> bool {
-    pickle.reasons.iter().any(|reason| !FAILS.contains(&reason.rule))
+fn acts(reason: &Reason) -> bool {
+    !FAILS.contains(&reason.rule)
+}
+
+fn some_act(pickle: &PickleAnalysis) -> bool {
+    pickle.reasons.iter().any(acts)
 }
 
 fn shift(pickle: &mut PickleAnalysis, by: usize) {

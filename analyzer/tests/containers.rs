@@ -119,3 +119,13 @@ fn plain_streams_have_no_loader() {
     let file = judge(b"N.cos\nsystem\n.");
     assert_eq!((file.format, file.items.len(), file.verdict), (None, 2, Verdict::Dangerous));
 }
+
+/// Members are judged by threads of a pool, whose stacks are small.
+#[test]
+fn deep_members_are_judged_on_small_stacks() {
+    let tuples = [b"cunlisted\nname\nN".to_vec(), vec![0x85; 200_000], b"\x85R.".to_vec()].concat();
+    let lists = [vec![b']'; 200_000], vec![b'a'; 199_999], b".".to_vec()].concat();
+    let file = judge(&zip(&[("a", &tuples), ("b", &lists), ("c", DATA)]));
+    let members: Vec<_> = file.items.iter().filter_map(|item| item.member.as_deref()).collect();
+    assert_eq!((members, file.verdict), (vec!["a", "b", "c"], Verdict::Unproven));
+}

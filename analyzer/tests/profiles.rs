@@ -94,6 +94,13 @@ fn the_order_of_built_in_profiles_means_nothing() {
     }
 }
 
+/// A policy of one's own.
+fn policy_file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, format!("summary = 'own'\n{text}")).unwrap();
+    file
+}
+
 /// A pattern that one profile defines is none of another's.
 #[test]
 fn a_profile_is_the_same_beside_others() {
@@ -101,13 +108,8 @@ fn a_profile_is_the_same_beside_others() {
     let retry = b"ccelery.exceptions\nRetry\n(Vm\ncfractions\nFraction\n(V1\ntRtR.";
     // A type in the place of a plain one (numpy.toml).
     let array = b"cnumpy._core.numeric\n_frombuffer\n(C\x08\0\0\0\0\0\0\0\0cnumpy\ndtype\n(VO8\nK\0K\x01tRK\x01\x85VC\ntR.";
-    let own = std::env::temp_dir().join(format!("assay-define-{}.toml", std::process::id()));
-    std::fs::write(
-        &own,
-        "summary = \"x\"\nincludes = [\"numpy\"]\n[define]\nplain = \"instance\"\n",
-    )
-    .unwrap();
-    let own_name = own.to_string_lossy();
+    let own = policy_file("includes = ['numpy']\n[define]\nplain = 'instance'\n");
+    let own_name = own.path().to_string_lossy();
     for (pickle, profiles) in [
         (&retry[..], &["celery"][..]),
         (retry, &["celery", "multiprocessing"]),
@@ -118,21 +120,18 @@ fn a_profile_is_the_same_beside_others() {
         let policy = Policy::load(profiles).expect("profiles");
         assert_ne!(analyze(pickle, &policy).verdict, Verdict::Safe, "{profiles:?}");
     }
-    std::fs::remove_file(own).unwrap();
 }
 
 /// Of two that speak of one global, the one named later has the say: so a policy of one's own widens.
 #[test]
 fn a_later_policy_has_the_say() {
-    let own = std::env::temp_dir().join(format!("assay-later-{}.toml", std::process::id()));
-    let text = "summary = \"x\"\n[[contract]]\nglobals = [\"fractions:Fraction\"]\ncall = [\"any*\"]\nsource = \"a test that needs nothing else\"\n";
-    std::fs::write(&own, text).unwrap();
-    let name = own.to_string_lossy();
+    let contract = "globals = ['fractions:Fraction']\ncall = ['any*']\nsource = 'a test'\n";
+    let own = policy_file(&format!("[[contract]]\n{contract}"));
+    let name = own.path().to_string_lossy();
     let has_the_say = |profiles: &[&str]| {
         let policy = Policy::load(profiles).expect("profiles");
         policy.contract("fractions", "Fraction").map(|contract| contract.profile == name)
     };
     assert_eq!(has_the_say(&["stdlib", &name]), Some(true));
     assert_eq!(has_the_say(&[&name, "stdlib"]), Some(false));
-    std::fs::remove_file(own).unwrap();
 }
