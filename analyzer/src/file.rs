@@ -159,13 +159,16 @@ fn shift(pickle: &mut PickleAnalysis, by: usize) {
 }
 
 fn damaged(damage: Damage, length: usize) -> FileItem {
+    // A budget that ran out says nothing against the file.
+    let malformed = (damage.rule != "budget")
+        .then(|| Malformed { offset: 0, message: damage.message.clone() });
     let reason = Reason {
         rule: damage.rule,
         severity: Severity::Warning,
         offset: 0,
         opcode: "",
         global: None,
-        message: damage.message.clone(),
+        message: damage.message,
     };
     FileItem {
         member: damage.member,
@@ -174,7 +177,7 @@ fn damaged(damage: Damage, length: usize) -> FileItem {
             length,
             verdict: Verdict::Unproven,
             reasons: vec![reason],
-            malformed: Some(Malformed { offset: 0, message: damage.message }),
+            malformed,
             ..PickleAnalysis::default()
         },
     }

@@ -18,6 +18,13 @@ use crate::limits::Limits;
 use crate::policy::{Append, Contract, How, Kind, Policy};
 use crate::verdict::Severity;
 
+/// Values that going through one tuple may look at: a tuple that holds another twice, and so on,
+/// makes a pickle of a hundred bytes hash for ever.
+pub(crate) const MAX_WEIGHT: u32 = 1 << 20;
+
+/// Said of what is denied where it is not proved that it is reached.
+const UNLESS_RAISED: &str = ", unless something before it raises";
+
 /// The judge, in the middle of a stream.
 pub(crate) struct Judge<'p, 'a> {
     pub(crate) policy: &'p Policy,
@@ -60,6 +67,20 @@ impl<'p, 'a> Judge<'p, 'a> {
     pub(crate) fn check_depth(&mut self, depth: u32) {
         if depth > self.nesting {
             let message = "values nested this deep may crash the interpreter";
+            self.record.doubt("nesting", message, Alive::NONE);
+        }
+    }
+
+    /// Doubts tuples that share others so often that what goes through them all, as hashing does,
+    /// may take for ever. What allowed code does with its arguments is not known so exactly, so any
+    /// tuple counts that may be within them; but none that takes as many bytes as it has values.
+    pub(crate) fn check_weight(&mut self, args: &[Value]) {
+        let weight = self.heap.heaviest();
+        if weight > MAX_WEIGHT
+            && weight as usize > self.input.len()
+            && !args.iter().all(|value| value.is_atom())
+        {
+            let message = "going through values that share others this often may take for ever";
             self.record.doubt("nesting", message, Alive::NONE);
         }
     }
@@ -206,7 +227,7 @@ impl<'p> Judge<'p, '_> {
             }
             let (severity, condition) = match proved {
                 true => (Severity::Error, ""),
-                false => (Severity::Warning, ", unless something before it raises"),
+                false => (Severity::Warning, UNLESS_RAISED),
             };
             let message = format!("asks for `{name}`, which {does}{condition}");
             self.record.reason("denied-global", severity, Some(name), message);
@@ -227,6 +248,7 @@ impl<'p> Judge<'p, '_> {
         let mut states = class.iter().flat_map(|contract| &contract.build);
         if states.any(|pattern| self.matches(pattern, state)) {
             self.record.may_stop(Alive::NONE);
+            self.check_weight(&[state]);
             return target;
         }
         self.note(target, |judge| How::Built(judge.kind_of(state)));

@@ -85,6 +85,33 @@ pub(crate) struct Heap {
     /// Entries of `keys` that no dict needs any more.
     free: Vec<u32>,
     made: Vec<Made>,
+    /// The greatest weight of a tuple.
+    heaviest: u32,
+    /// What the lists made last begin with, each where its number says.
+    heads: [Head; LAST],
+}
+
+/// Lists of which is kept what they begin with, for people: whoever runs a command makes the list
+/// of its words just before.
+const LAST: usize = 4;
+
+/// What a list begins with.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    list: u32,
+    /// Elements of the list, also beyond those kept.
+    len: u32,
+    elements: [Value; Self::KEPT],
+}
+
+impl Head {
+    const KEPT: usize = 8;
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { list: 0, len: 0, elements: [Value::None; Self::KEPT] }
+    }
 }
 
 impl Heap {
@@ -99,6 +126,7 @@ impl Heap {
         let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
         self.tuples.push(Tuple { start, weight, depth, hashed: false });
+        self.heaviest = self.heaviest.max(weight);
         Value::Tuple(self.tuples.len() as u32 - 1)
     }
 
@@ -112,6 +140,11 @@ impl Heap {
     /// How many values hashing the tuple looks at.
     pub(crate) fn weight(&self, tuple: u32) -> u32 {
         self.tuples[tuple as usize].weight
+    }
+
+    /// How many values hashing any tuple made so far looks at, at most.
+    pub(crate) fn heaviest(&self) -> u32 {
+        self.heaviest
     }
 
     /// Notes that the tuple is hashed; whether it was before.
@@ -135,8 +168,11 @@ impl Heap {
     }
 
     pub(crate) fn new_list(&mut self) -> Value {
+        let list = self.lists.len() as u32;
         self.lists.push(Contents::EMPTY);
-        Value::List(self.lists.len() as u32 - 1)
+        let head = &mut self.heads[list as usize % LAST];
+        (head.list, head.len) = (list, 0);
+        Value::List(list)
     }
 
     pub(crate) fn new_dict(&mut self) -> Value {
@@ -158,6 +194,20 @@ impl Heap {
     pub(crate) fn add_element(&mut self, list: u32, value: Value) {
         let depth = self.depth(value);
         self.lists[list as usize].add(value, depth);
+        let head = &mut self.heads[list as usize % LAST];
+        if head.list == list {
+            if let Some(place) = head.elements.get_mut(head.len as usize) {
+                *place = value;
+            }
+            head.len = head.len.saturating_add(1);
+        }
+    }
+
+    /// What the list begins with and how many elements it has, if it is one of the last made.
+    pub(crate) fn head(&self, list: u32) -> Option<(&[Value], usize)> {
+        let head = &self.heads[list as usize % LAST];
+        let len = head.len as usize;
+        (head.list == list).then(|| (&head.elements[..len.min(Head::KEPT)], len))
     }
 
     /// Notes a value of a dict.

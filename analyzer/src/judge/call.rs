@@ -1,6 +1,6 @@
 //! Judges calls: of globals, of instances, and of classes by `__new__`.
 
-use super::Judge;
+use super::{Judge, UNLESS_RAISED};
 use crate::domain::{Alive, GlobalId, Value};
 use crate::policy::{Contract, Form, How, Kind, Pattern, Returns};
 use crate::verdict::Severity;
@@ -104,11 +104,11 @@ impl<'p> Judge<'p, '_> {
         match denied {
             Some(does) => {
                 // That it was asked for is the proof; the call says what for.
-                let severity = match self.record.is_proved(first) {
-                    true => Severity::Error,
-                    false => Severity::Warning,
+                let (severity, condition) = match self.record.is_proved(first) {
+                    true => (Severity::Error, ""),
+                    false => (Severity::Warning, UNLESS_RAISED),
                 };
-                let message = format!("runs {call}, which {does}");
+                let message = format!("runs {call}, which {does}{condition}");
                 self.record.reason("denied-call", severity, Some(name), message);
                 self.record.may_stop(Alive::NONE);
             }
@@ -141,6 +141,7 @@ impl<'p> Judge<'p, '_> {
     ) -> Value {
         let depth = self.heap.deepest(args).saturating_add(1);
         self.check_depth(depth);
+        self.check_weight(args);
         match form.returns.as_ref().unwrap_or(&contract.returns) {
             Returns::Instance => self.heap.new_instance(id, depth),
             Returns::InstanceOfArgument(index) => {

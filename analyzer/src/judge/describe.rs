@@ -35,7 +35,14 @@ impl Judge<'_, '_> {
             Value::SomeBytes => "bytes".to_owned(),
             Value::ByteArray => "bytearray".to_owned(),
             Value::Buffer => "buffer".to_owned(),
-            Value::List(_) => "list".to_owned(),
+            // What it holds is shown of plain lists only: an element may be the list itself.
+            Value::List(id) => match self.heap.head(id) {
+                Some((head, len)) if self.heap.depth(value) == 1 => {
+                    let more = if len > head.len() { ", …" } else { "" };
+                    format!("[{}{more}]", self.describe_all(head))
+                }
+                _ => "list".to_owned(),
+            },
             Value::Dict(_) => "dict".to_owned(),
             Value::Set => "set".to_owned(),
             Value::FrozenSet => "frozenset".to_owned(),

@@ -37,6 +37,7 @@ impl Judge<'_, '_> {
                 matches!(value, Value::Str(_))
                     && self.text_of(value).is_some_and(|text| is_zone(&text))
             }
+            Pattern::Ratio => self.text_of(value).is_some_and(|text| is_ratio(&text)),
             Pattern::Regex => {
                 let constant = match value {
                     Value::Str(_) => self.text_of(value),
@@ -152,4 +153,12 @@ fn is_zone(name: &[u8]) -> bool {
             && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(byte))
     };
     name.len() < 64 && name.split(|byte| *byte == b'/').all(word)
+}
+
+/// Whether the text is what `fractions.Fraction` writes: digits, a sign, a denominator.
+fn is_ratio(text: &[u8]) -> bool {
+    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let mut parts = unsigned.splitn(2, |byte| *byte == b'/');
+    parts.all(digits)
 }

@@ -6,10 +6,7 @@
 use super::{Fault, Machine};
 use crate::domain::{Alive, Value};
 use crate::fact::Fact;
-
-/// Values that hashing one tuple may look at: a tuple that holds another twice, and so on, makes
-/// a pickle of a hundred bytes hash for ever.
-const MAX_HASH_WEIGHT: u32 = 1 << 20;
+use crate::judge::MAX_WEIGHT;
 
 /// Instances put into instances of the kind that CPython frees by recursion.
 const MAX_NESTED: u32 = 10_000;
@@ -123,7 +120,7 @@ impl Machine<'_, '_> {
             Value::Tuple(id) if self.judge.heap.mark_hashed(id) => {}
             Value::Tuple(id)
                 if !self.judge.is_shallow(self.judge.heap.depth(value))
-                    || self.judge.heap.weight(id) > MAX_HASH_WEIGHT =>
+                    || self.judge.heap.weight(id) > MAX_WEIGHT =>
             {
                 let message = "hashing tuples nested so may crash or hang the interpreter";
                 self.judge.record.doubt("nesting", message, Alive::NONE);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 pub struct Denied {
     /// The module.
     pub module: String,
-    /// The names; `*` is every name of the module.
+    /// The names; `*` is every name of the module and of the modules below it.
     pub names: Vec<String>,
     /// What it does, as a verb phrase: "runs a command".
     pub does: String,
@@ -51,6 +51,36 @@ impl DenyList {
         let exact = steps
             .chain([name])
             .find_map(|step| self.exact.get(&(module.to_owned(), step.to_owned())));
-        exact.or_else(|| self.modules.get(module)).map(|&index| &self.entries[index])
+        let above = module.match_indices('.').map(|(dot, _)| &module[..dot]);
+        let whole = || above.chain([module]).find_map(|module| self.modules.get(module));
+        exact.or_else(whole).map(|&index| &self.entries[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_module_is_denied_with_what_is_below_it() {
+        let entry = |module: &str, name: &str| Denied {
+            module: module.to_owned(),
+            names: vec![name.to_owned()],
+            does: String::new(),
+            source: String::new(),
+        };
+        let list = DenyList::new(vec![entry("pip", "*"), entry("os", "system")]);
+        for (module, name) in [
+            ("pip", "main"),
+            ("pip._internal", "main"),
+            ("pip._internal.cli.main", "main"),
+            ("os", "system"),
+            ("os", "system.__call__"),
+        ] {
+            assert!(list.find(module, name).is_some(), "{module} {name}");
+        }
+        for (module, name) in [("pipe", "main"), ("os", "getcwd"), ("os.path", "system"), ("", "")] {
+            assert!(list.find(module, name).is_none(), "{module} {name}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a
 //! list of alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string
-//! literal, a range of integers (`0..255`), a tuple of patterns in parentheses, or an instance
+//! literal, a range of integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, a tuple of patterns in parentheses, or an instance
 //! (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its contract)
 //! or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'` such bytes. `list#atoms`,
 //! `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a container holds
@@ -34,6 +34,9 @@ pub enum Pattern {
     StrNumbered(String),
     /// A constant `str` that names a time zone: `Europe/Paris`.
     Zone,
+    /// A constant `str` of decimal digits, perhaps with a sign and a denominator: `-3/4`. With an
+    /// exponent, a few characters make a number that no memory holds.
+    Ratio,
     /// A constant `str` or `bytes` that compiles as a regular expression without a warning: a
     /// warning is shown by Python code that reads source files.
     Regex,
@@ -260,6 +263,7 @@ impl<'t> Parser<'t> {
             "str" => Pattern::Str,
             "regex" => Pattern::Regex,
             "zone" => Pattern::Zone,
+            "ratio" => Pattern::Ratio,
             "str8" => Pattern::Str8,
             "bytes" => Pattern::Bytes,
             "bytearray" => Pattern::ByteArray,
@@ -335,6 +339,7 @@ impl fmt::Display for Pattern {
             Self::StrIs(text) => write!(f, "'{text}'"),
             Self::StrNumbered(text) => write!(f, "'{text}' and digits"),
             Self::Zone => f.write_str("name of a time zone"),
+            Self::Ratio => f.write_str("fraction in digits"),
             Self::Regex => f.write_str("plain regular expression"),
             Self::Str8 => f.write_str("8-bit str"),
             Self::Bytes => f.write_str("bytes"),

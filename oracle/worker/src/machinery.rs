@@ -148,7 +148,14 @@ impl Trace {
                 b'i' => self.found,
                 _ => return Some(false),
             };
-            if asked.is_null() { None } else { Some(same(asked, callable)) }
+            if asked.is_null() {
+                return None;
+            }
+            // What was taken off last may be gone, and its place may never have held anything: the
+            // opcode may fail before it takes its callable, and the byte read last may be the end
+            // of an argument, no opcode at all.
+            let there = || raw::is_mapped(asked, offset::DESCR_METHOD + size_of::<P>());
+            Some(asked == callable || there() && same(asked, callable))
         }
     }
 
@@ -234,14 +241,12 @@ unsafe fn is_exception(class: P) -> bool {
 }
 
 /// Whether two callables are the same but for what they are bound to. A method of a type is
-/// bound to its first argument before it is called. `a` may be an address of nothing where `b`, the
-/// callable, is an exception's class: OBJ without a MARK raises before it takes anything off.
+/// bound to its first argument before it is called. `a` may be any memory that can be read.
 unsafe fn same(a: P, b: P) -> bool {
     if a == b || a.is_null() || b.is_null() {
         return a == b;
     }
-    // SAFETY: `b` is alive, and `a` if `b` is code; their types are checked before their fields are
-    // read.
+    // SAFETY: `b` is alive, and the fields of `a` can be read; types are only compared.
     unsafe {
         let definition = |o: P| -> usize {
             let class = ffi::Py_TYPE(o);

@@ -93,13 +93,14 @@ impl Trace {
         }
     }
 
-    /// What was taken off the C unpickler's stack last. It is being called, and its place is not
-    /// used again until that returns.
+    /// What was taken off the C unpickler's stack last, if that is what is being called: its place
+    /// is not used again until that returns. Else any address.
     pub fn c_stack_popped(&self) -> P {
-        // SAFETY: as above; the stack never gives room back.
+        // SAFETY: as above; the stack never gives room back, but may have no more.
         unsafe {
             let Some((items, len)) = self.c_items() else { return std::ptr::null_mut() };
-            *items.offset(len)
+            let place = items.offset(len);
+            if raw::is_mapped(place, size_of::<P>()) { *place } else { raw::null() }
         }
     }
 

@@ -139,6 +139,17 @@ pub const fn null() -> P {
     std::ptr::null_mut()
 }
 
+/// Whether so many bytes from there, where an object could begin, are memory of this process.
+pub fn is_mapped<T>(start: *const T, len: usize) -> bool {
+    const PAGE: usize = 4096;
+    let address = start as usize;
+    let Some(end) = address.checked_add(len) else { return false };
+    let first = address & !(PAGE - 1);
+    // SAFETY: normal is how memory is anyhow; the kernel refuses what is not mapped.
+    address.is_multiple_of(8)
+        && unsafe { libc::madvise(first as *mut c_void, end - first, libc::MADV_NORMAL) } == 0
+}
+
 /// What a `staticmethod` stands for; anything else itself.
 ///
 /// # Safety

@@ -222,6 +222,7 @@ impl<'p> Material<'p> {
             Pattern::StrIs(is) => vec![text(is)],
             Pattern::StrNumbered(prefix) => vec![text(&format!("{prefix}4"))],
             Pattern::Zone => vec![text("Europe/Paris")],
+            Pattern::Ratio => vec![text("-3/4")],
             Pattern::Regex => vec![text("a+")],
             Pattern::Bytes => vec![Value::Bytes(vec![7; 4]), Value::Bytes(vec![7; 10])],
             Pattern::BytesIs(bytes) => vec![Value::Bytes(bytes.clone())],
