@@ -13,7 +13,7 @@ pub(crate) mod torch;
 mod zipped;
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::limits::Limits;
 use crate::probe::is_pickle;
@@ -78,6 +78,41 @@ const SMALL: u64 = 64 << 20;
 /// Damages that are kept: enough to see what is wrong.
 const MAX_DAMAGE: usize = 100;
 
+/// Bytes that are unpacked at once.
+const CHUNK: u64 = 1 << 16;
+
+/// Something packed, which can be unpacked from its beginning again and again.
+trait Source {
+    fn open(&mut self) -> io::Result<impl Read>;
+}
+
+impl<R: Read, F: FnMut() -> io::Result<R>> Source for F {
+    fn open(&mut self) -> io::Result<impl Read> {
+        self()
+    }
+}
+
+/// Something stored as it is: a fault loses nothing of it.
+struct Stored<R>(R);
+
+impl<R: Read> Source for Stored<R> {
+    fn open(&mut self) -> io::Result<impl Read> {
+        Ok(&mut self.0)
+    }
+}
+
+/// Adds what comes before a fault: a decoder that meets one gives nothing of what it was asked for
+/// at once, so it is asked for a byte at a time where it failed.
+fn salvage(source: &mut impl Source, limit: u64, data: &mut Vec<u8>) {
+    let known = data.len() as u64;
+    let Ok(again) = source.open() else { return };
+    let mut again = again.take(limit);
+    let passed = io::copy(&mut again.by_ref().take(known), &mut io::sink());
+    if passed.is_ok_and(|passed| passed == known) {
+        data.extend(again.take(CHUNK).bytes().map_while(Result::ok));
+    }
+}
+
 /// The state of unpacking.
 struct Unpacker<'l, 'a> {
     limits: &'l Limits,
@@ -124,17 +159,22 @@ impl<'a> Unpacker<'_, 'a> {
         true
     }
 
-    /// Reads what `packed` bytes unpack to. What goes wrong is noted; what was read before stays.
-    fn read(&mut self, member: Option<&str>, packed: u64, reader: impl Read) -> Vec<u8> {
+    /// Reads what `packed` bytes unpack to. What goes wrong is noted; what comes before stays.
+    fn read(&mut self, member: Option<&str>, packed: u64, source: &mut impl Source) -> Vec<u8> {
         let proportionate = packed.saturating_mul(self.limits.ratio).max(SMALL);
         let limit = self.unpacked.min(proportionate);
         let mut data = Vec::new();
-        let result = reader.take(limit.saturating_add(1)).read_to_end(&mut data);
+        let result = source.open().and_then(|reader| {
+            let mut reader = reader.take(limit.saturating_add(1));
+            while reader.by_ref().take(CHUNK).read_to_end(&mut data)? > 0 {}
+            Ok(())
+        });
         if data.len() as u64 > limit {
             data.truncate(limit as usize);
             self.give_up(member, "unpacks to more than the analysis takes");
         } else if let Err(error) = result {
             self.damage(member, format!("can't be unpacked: {error}"));
+            salvage(source, limit, &mut data);
         }
         self.unpacked -= data.len() as u64;
         data
@@ -144,7 +184,7 @@ impl<'a> Unpacker<'_, 'a> {
     fn check(&mut self, member: &str, stored: bool, reader: impl Read) {
         let left = if stored { &mut self.stored } else { &mut self.unpacked };
         let limit = *left;
-        let result = std::io::copy(&mut reader.take(limit.saturating_add(1)), &mut std::io::sink());
+        let result = io::copy(&mut reader.take(limit.saturating_add(1)), &mut io::sink());
         *left = limit.saturating_sub(*result.as_ref().unwrap_or(&limit));
         match result {
             Ok(length) if length > limit => {

@@ -166,6 +166,35 @@ fn bombs_are_bounded() {
     assert_safe(&deep);
 }
 
+/// Sixty tuples that hold the one before twice: whoever goes through them never ends. Calls may, and
+/// say so, wherever the tuples are by then.
+#[test]
+fn values_that_share_without_bound_are_given_to_no_call() {
+    let shared = [&b"K\x01\x85"[..], &b"2\x86".repeat(60)].concat();
+    let safe = [&shared[..], b"0ccollections\nOrderedDict\n)R."].concat();
+    assert_safe(&safe);
+    for around in [
+        [&b"ccollections\nOrderedDict\n]"[..], &shared, b"K\x02\x86a\x85R."],
+        [b"c__builtin__\nset\n]", &shared, b"a\x85R."],
+        [b"ccollections\nUserList\n)\x81}Vdata\n", &shared, b"sb."],
+    ] {
+        assert_unproven(&around.concat(), "nesting");
+    }
+    // A tuple of as many values as bytes is no such thing.
+    let long = [&b"ccollections\nOrderedDict\n]("[..], &[b'N'; 1 << 21], b"t0\x85R."].concat();
+    assert_safe(&long);
+}
+
+#[test]
+fn fractions_have_no_exponents() {
+    for safe in ["3/4", "-3/4", "12"] {
+        assert_safe(format!("cfractions\nFraction\n(V{safe}\ntR.").as_bytes());
+    }
+    for other in ["1e9999999999", "3/", "/4", "3/-4", "3.5", " 3", ""] {
+        assert_unproven(format!("cfractions\nFraction\n(V{other}\ntR.").as_bytes(), "arguments");
+    }
+}
+
 #[test]
 fn danger_behind_what_may_raise_is_not_proved() {
     assert_unproven(b"cmymodule\nthing\n0cos\nsystem\n(S'true'\ntR.", "denied-global");
@@ -198,6 +227,19 @@ fn reasons_show_the_call() {
         );
         assert_eq!([asks.severity, runs.severity], [Severity::Error; 2]);
     }
+    // The words of a command, of which many are not all shown, nor a list within.
+    for (words, shown) in [
+        (&b"](Vid\nV-u\ne"[..], "['id', '-u']"),
+        (b"(Vid\nl", "['id']"),
+        (b"(NNNNNNNNNl", "[None, None, None, None, None, None, None, None, …]"),
+        (b"(]l", "list"),
+        (b"](Vid\ne](Vhas\nVmore\ne]]]0000", "list"),
+    ] {
+        let pickle = [b"csubprocess\nPopen\n(", words, b"tR."].concat();
+        let analysis = analyze(&pickle, &stdlib());
+        let runs = analysis.reasons().last().unwrap();
+        assert!(runs.message.contains(&format!("Popen({shown})")), "{}", runs.message);
+    }
     // `__new__` of a function raises: nothing is run.
     for pickle in [&b"cos\nsystem\n(S'id'\nt\x81."[..], b"cos\nsystem\n(S'id'\nt}\x92."] {
         let analysis = analyze(pickle, &stdlib());
@@ -211,6 +253,7 @@ fn a_call_behind_what_may_raise_is_no_proof_either() {
     let analysis = analyze(b"cmymodule\nthing\n0cos\nsystem\n(S'true'\ntR.", &stdlib());
     let runs = analysis.reasons().last().unwrap();
     assert_eq!((runs.rule, runs.severity), ("denied-call", Severity::Warning));
+    assert!(runs.message.ends_with(", unless something before it raises"), "{}", runs.message);
 }
 
 fn judged_within(pickle: &[u8], limits: Limits) -> (Verdict, Vec<&'static str>) {

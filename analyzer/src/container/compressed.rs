@@ -5,26 +5,29 @@ use std::io::{self, Read};
 
 use super::{Payload, Unpacker, recognise};
 
-pub(super) fn unpack(
+pub(super) fn unpack<'b>(
     unpacker: &mut Unpacker<'_, '_>,
     member: Option<&str>,
     format: &'static str,
-    bytes: &[u8],
+    bytes: &'b [u8],
     depth: u32,
 ) {
     let packed = bytes.len() as u64;
+    let mut read = |open: &dyn Fn() -> Box<dyn Read + 'b>| {
+        unpacker.read(member, packed, &mut || Ok(open()))
+    };
     let data = match format {
-        "gzip" => unpacker.read(member, packed, flate2::read::MultiGzDecoder::new(bytes)),
-        "bz2" => unpacker.read(member, packed, bzip2::read::MultiBzDecoder::new(bytes)),
-        "xz" => unpacker.read(member, packed, liblzma::read::XzDecoder::new_multi_decoder(bytes)),
+        "gzip" => read(&|| Box::new(flate2::read::MultiGzDecoder::new(bytes))),
+        "bz2" => read(&|| Box::new(bzip2::read::MultiBzDecoder::new(bytes))),
+        "xz" => read(&|| Box::new(liblzma::read::XzDecoder::new_multi_decoder(bytes))),
         "zfile" => {
             let bytes = bytes.get(ZFILE_HEADER..).unwrap_or_default();
             let bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
-            unpacker.read(member, packed, Streams::new(zlib, bytes))
+            read(&|| Box::new(Streams::new(zlib, bytes)))
         }
-        "zlib" => unpacker.read(member, packed, Streams::new(zlib, bytes)),
-        "lzma" => unpacker.read(member, packed, Streams::new(lzma, bytes)),
-        _ => unpacker.read(member, packed, Streams::new(lz4, bytes)),
+        "zlib" => read(&|| Box::new(Streams::new(zlib, bytes))),
+        "lzma" => read(&|| Box::new(Streams::new(lzma, bytes))),
+        _ => read(&|| Box::new(Streams::new(lz4, bytes))),
     };
     if recognise(&data).is_some() {
         unpacker.unpack(member, Cow::Owned(data), depth + 1);

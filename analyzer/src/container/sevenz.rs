@@ -6,6 +6,8 @@
 
 mod header;
 
+use std::io::{self, Read};
+
 use liblzma::stream::{Filters, Stream};
 
 use self::header::{Coder, Folder, Header};
@@ -89,10 +91,10 @@ fn read_header(
 }
 
 /// What a folder unpacks to; less than it says if something is wrong, which is noted.
-fn decode(
+fn decode<'b>(
     unpacker: &mut Unpacker<'_, '_>,
     outer: Option<&str>,
-    bytes: &[u8],
+    bytes: &'b [u8],
     folder: &Folder,
     (offset, size): (u64, u64),
 ) -> Vec<u8> {
@@ -103,23 +105,24 @@ fn decode(
         unpacker.damage(outer, "packed data lie outside the 7z archive");
         return Vec::new();
     };
-    let size = folder.unpacked;
-    let limited = |reader| std::io::Read::take(reader, size);
+    let limit = folder.unpacked;
+    let mut read = |open: &mut dyn FnMut() -> io::Result<Box<dyn Read + 'b>>| {
+        let mut limited = || Ok(open()?.take(limit));
+        unpacker.read(outer, packed.len() as u64, &mut limited)
+    };
     match &folder.chain[..] {
-        [coder] if coder.id == COPY => unpacker.read(outer, packed.len() as u64, packed),
+        [coder] if coder.id == COPY => read(&mut || Ok(Box::new(packed))),
         [coder] if coder.id == DEFLATE => {
-            let decoder = flate2::read::DeflateDecoder::new(packed);
-            unpacker.read(outer, packed.len() as u64, std::io::Read::take(decoder, size))
+            read(&mut || Ok(Box::new(flate2::read::DeflateDecoder::new(packed))))
         }
         [coder] if coder.id == BZIP2 => {
-            let decoder = bzip2::read::MultiBzDecoder::new(packed);
-            unpacker.read(outer, packed.len() as u64, std::io::Read::take(decoder, size))
+            read(&mut || Ok(Box::new(bzip2::read::MultiBzDecoder::new(packed))))
         }
-        chain => match filters(chain).and_then(|filters| Stream::new_raw_decoder(&filters).ok()) {
-            Some(stream) => {
-                let decoder = liblzma::read::XzDecoder::new_stream(packed, stream);
-                unpacker.read(outer, packed.len() as u64, limited(decoder))
-            }
+        chain => match filters(chain) {
+            Some(filters) => read(&mut || {
+                let stream = Stream::new_raw_decoder(&filters)?;
+                Ok(Box::new(liblzma::read::XzDecoder::new_stream(packed, stream)))
+            }),
             None => {
                 unpacker.damage(outer, "the 7z archive uses a method that can't be undone here");
                 Vec::new()

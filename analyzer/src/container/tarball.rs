@@ -1,6 +1,6 @@
 //! Tar archives.
 
-use super::Unpacker;
+use super::{Stored, Unpacker};
 
 /// Bytes of a header.
 const HEADER: usize = 512;
@@ -50,7 +50,7 @@ pub(super) fn unpack(
         if !unpacker.may_open(outer) {
             return;
         }
-        let data = unpacker.read(Some(&path), entry.size(), entry);
+        let data = unpacker.read(Some(&path), entry.size(), &mut Stored(entry));
         if !data.is_empty() {
             unpacker.member(path, loader(&name), data, depth);
         }

@@ -5,12 +5,12 @@
 //! takes names whatever their case. Where they could differ, the archive counts as damaged.
 
 use std::collections::HashSet;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 
 use zip::read::{ZipFile, ZipReadOptions, read_zipfile_from_stream};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{Unpacker, npy};
+use super::{Source, Unpacker, npy};
 
 /// Signatures of an entry of the central directory, and of the record that ends it.
 const ENTRY: &[u8; 4] = b"PK\x01\x02";
@@ -87,15 +87,15 @@ pub(super) fn unpack(
                 (path(outer, &index.to_string()), None)
             }
         };
-        let options = ZipReadOptions::new().ignore_encryption_flag(true);
-        let mut data = match archive.by_index_with_options(index, options) {
-            Ok(entry) => unpacker.read(Some(&path), entry.compressed_size(), entry),
-            Err(_) => Vec::new(),
-        };
-        if data.is_empty()
-            && let Ok(entry) = archive.by_index_raw(index)
-        {
-            data = unpacker.read(Some(&path), entry.compressed_size(), entry);
+        let packed = archive.by_index_raw(index).map_or(0, |entry| entry.compressed_size());
+        let mut entry = Entry { archive: &mut archive, index, raw: false };
+        let mut data = Vec::new();
+        for raw in [false, true] {
+            entry.raw = raw;
+            let opens = entry.open().is_ok();
+            if opens && data.is_empty() {
+                data = unpacker.read(Some(&path), packed, &mut entry);
+            }
         }
         let loader = match in_torch.as_deref() {
             Some(name) if is_pickle_of_torch(name) => Some("torch.load"),
@@ -104,6 +104,45 @@ pub(super) fn unpack(
         if !data.is_empty() {
             unpacker.member(path, loader, data, depth);
         }
+    }
+}
+
+/// An entry by the central directory.
+struct Entry<'a, 'b> {
+    archive: &'a mut ZipArchive<Cursor<&'b [u8]>>,
+    index: usize,
+    /// Whether its bytes are taken as they are stored.
+    raw: bool,
+}
+
+impl Source for Entry<'_, '_> {
+    fn open(&mut self) -> io::Result<impl Read> {
+        let options = ZipReadOptions::new().ignore_encryption_flag(true);
+        Ok(match self.raw {
+            true => self.archive.by_index_raw(self.index)?,
+            false => self.archive.by_index_with_options(self.index, options)?,
+        })
+    }
+}
+
+/// An entry by its local header.
+struct LocalEntry<'b> {
+    start: &'b [u8],
+    /// What follows it, once it was opened.
+    rest: &'b [u8],
+}
+
+impl<'b> LocalEntry<'b> {
+    fn zip_file(&mut self) -> io::Result<ZipFile<'_, &'b [u8]>> {
+        self.rest = self.start;
+        read_zipfile_from_stream(&mut self.rest)?
+            .ok_or_else(|| io::Error::other("no entry begins there"))
+    }
+}
+
+impl Source for LocalEntry<'_> {
+    fn open(&mut self) -> io::Result<impl Read> {
+        self.zip_file()
     }
 }
 
@@ -131,14 +170,14 @@ fn compare_readers(
 
 /// Without a central directory: entry after entry, by the local headers.
 fn salvage(unpacker: &mut Unpacker<'_, '_>, outer: Option<&str>, bytes: &[u8], depth: u32) {
-    let mut rest = bytes;
-    while let Ok(Some(mut entry)) = read_zipfile_from_stream(&mut rest) {
+    let mut entry = LocalEntry { start: bytes, rest: bytes };
+    while let Ok(name) = entry.zip_file().map(|file| name_of(&file)) {
         if !unpacker.may_open(outer) {
             return;
         }
-        let path = path(outer, &name_of(&entry));
+        let path = path(outer, &name);
         let data = unpacker.read(Some(&path), bytes.len() as u64, &mut entry);
-        drop(entry);
+        entry.start = entry.rest;
         if !data.is_empty() {
             unpacker.member(path, None, data, depth);
         }
