@@ -160,8 +160,8 @@ fn shift(pickle: &mut PickleAnalysis, by: usize) {
 
 fn damaged(damage: Damage, length: usize) -> FileItem {
     // A budget that ran out says nothing against the file.
-    let malformed = (damage.rule != "budget")
-        .then(|| Malformed { offset: 0, message: damage.message.clone() });
+    let malformed =
+        (damage.rule != "budget").then(|| Malformed { offset: 0, message: damage.message.clone() });
     let reason = Reason {
         rule: damage.rule,
         severity: Severity::Warning,

@@ -13,9 +13,8 @@ pub(super) fn unpack<'b>(
     depth: u32,
 ) {
     let packed = bytes.len() as u64;
-    let mut read = |open: &dyn Fn() -> Box<dyn Read + 'b>| {
-        unpacker.read(member, packed, &mut || Ok(open()))
-    };
+    let mut read =
+        |open: &dyn Fn() -> Box<dyn Read + 'b>| unpacker.read(member, packed, &mut || Ok(open()));
     let data = match format {
         "gzip" => read(&|| Box::new(flate2::read::MultiGzDecoder::new(bytes))),
         "bz2" => read(&|| Box::new(bzip2::read::MultiBzDecoder::new(bytes))),

@@ -35,14 +35,7 @@ impl Judge<'_, '_> {
             Value::SomeBytes => "bytes".to_owned(),
             Value::ByteArray => "bytearray".to_owned(),
             Value::Buffer => "buffer".to_owned(),
-            // What it holds is shown of plain lists only: an element may be the list itself.
-            Value::List(id) => match self.heap.head(id) {
-                Some((head, len)) if self.heap.depth(value) == 1 => {
-                    let more = if len > head.len() { ", …" } else { "" };
-                    format!("[{}{more}]", self.describe_all(head))
-                }
-                _ => "list".to_owned(),
-            },
+            Value::List(_) => "list".to_owned(),
             Value::Dict(_) => "dict".to_owned(),
             Value::Set => "set".to_owned(),
             Value::FrozenSet => "frozenset".to_owned(),
@@ -55,10 +48,23 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// The value as an argument, for people: of a plain list, what it begins with. (An element of
+    /// another may be the list itself.)
+    fn describe_argument(&self, value: Value) -> String {
+        if let Value::List(id) = value
+            && let Some((head, len)) = self.heap.head(id)
+            && self.heap.depth(value) == 1
+        {
+            let more = if len > head.len() { ", …" } else { "" };
+            return format!("[{}{more}]", self.describe_all(head));
+        }
+        self.describe(value)
+    }
+
     /// The values, for people, separated by commas.
     pub(crate) fn describe_all(&self, values: &[Value]) -> String {
         let shown: Vec<_> =
-            values.iter().take(SHOWN_VALUES).map(|value| self.describe(*value)).collect();
+            values.iter().take(SHOWN_VALUES).map(|value| self.describe_argument(*value)).collect();
         let more = if values.len() > SHOWN_VALUES { ", …" } else { "" };
         format!("{}{more}", shown.join(", "))
     }

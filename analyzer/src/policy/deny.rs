@@ -79,7 +79,8 @@ mod tests {
         ] {
             assert!(list.find(module, name).is_some(), "{module} {name}");
         }
-        for (module, name) in [("pipe", "main"), ("os", "getcwd"), ("os.path", "system"), ("", "")] {
+        for (module, name) in [("pipe", "main"), ("os", "getcwd"), ("os.path", "system"), ("", "")]
+        {
             assert!(list.find(module, name).is_none(), "{module} {name}");
         }
     }
