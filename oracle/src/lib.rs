@@ -9,6 +9,7 @@ mod bounds;
 mod config;
 mod engine;
 mod error;
+mod loader;
 mod observation;
 mod oracle;
 mod process;
@@ -23,6 +24,7 @@ mod worker;
 pub use config::{Limits, OracleConfig, Refused};
 pub use engine::{Encoding, Engine, Mode, Run};
 pub use error::{Error, Result};
+pub use loader::Loader;
 pub use observation::{
     DenyObservation, Effect, EffectKind, Filtered, Observation, Outcome, Resolved, TouchKind,
     Touched,

@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::bounds::{GRACE, RECORD_FRAME, RECYCLE_DENY_AFTER, RECYCLE_ZYGOTE_AFTER};
-use crate::protocol::{self, MAX_DENY_RECORD, MAX_GROUP, MAX_PICKLE};
+use crate::protocol::{self, MAX_DENY_RECORD, MAX_GROUP, MAX_PICKLE, WireRun};
 use crate::records;
-use crate::worker::{Loss, Reply, Tier, Worker};
+use crate::worker::{Loss, Reply, Tier, Worker, wire, wire_loader};
 use crate::{
-    DenyObservation, Error, Filtered, Observation, OracleConfig, Outcome, Python, Refused,
+    DenyObservation, Error, Filtered, Loader, Observation, OracleConfig, Outcome, Python, Refused,
     Restarts, Result, Run,
 };
 
@@ -63,7 +63,34 @@ impl Oracle {
     ) -> Result<Vec<DenyObservation>> {
         let patience = self.config.limits.timeout;
         let lost = |loss: Loss| records::deny_without_record(loss.outcome, Some(&loss.reason));
-        self.drive(python, Tier::Deny, run, batch, 1, patience, records::deny, lost)
+        self.drive(python, Tier::Deny, wire(run), batch, 1, patience, records::deny, lost)
+    }
+
+    /// As [`deny`](Self::deny), each file read by a loader of containers. What the interpreter
+    /// lacks, or was not imported beforehand (`OracleConfig::preload`), raises
+    /// `ModuleNotFoundError`.
+    pub fn deny_files(
+        &mut self,
+        python: usize,
+        loader: Loader,
+        files: &[&[u8]],
+    ) -> Result<Vec<DenyObservation>> {
+        let patience = self.config.limits.timeout;
+        let lost = |loss: Loss| records::deny_without_record(loss.outcome, Some(&loss.reason));
+        let run = wire_loader(loader);
+        self.drive(python, Tier::Deny, run, files, 1, patience, records::deny, lost)
+    }
+
+    /// Which loaders the interpreter has.
+    pub fn loaders(&mut self, python: usize) -> Result<Vec<Loader>> {
+        let mut found = Vec::new();
+        for loader in Loader::ALL {
+            let seen = self.deny_files(python, loader, &[b""])?.remove(0);
+            if seen.exception.as_deref() != Some("ModuleNotFoundError") {
+                found.push(loader);
+            }
+        }
+        Ok(found)
     }
 
     /// Loads the pickle for real, alone in a fresh process, with everything traced.
@@ -138,7 +165,7 @@ impl Oracle {
             Filtered { observation, alone: true }
         };
         let parse = |bytes: &[u8]| records::full(bytes, &version, run);
-        self.drive(python, Tier::Full, run, pickles, group, patience, parse, lost)
+        self.drive(python, Tier::Full, wire(run), pickles, group, patience, parse, lost)
     }
 
     /// Has the full tier's zygote fork and reap `count` children that exit at once: the yardstick
@@ -174,7 +201,7 @@ impl Oracle {
         &mut self,
         python: usize,
         tier: Tier,
-        run: Run,
+        run: WireRun,
         pickles: &[&[u8]],
         group: usize,
         patience: Duration,

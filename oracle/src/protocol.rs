@@ -62,7 +62,7 @@ pub struct Header {
 /// Engine and options in one word: the engine's index, then the encoding's, then flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireRun {
-    /// Index in `Engine::ALL`.
+    /// Index in `Engine::ALL`, or beyond it in `Loader::ALL`.
     pub engine: u8,
     /// ASCII, latin1, bytes.
     pub encoding: u8,

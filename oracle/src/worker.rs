@@ -16,7 +16,7 @@ use crate::bounds::{DYING_WORDS, LOOK_EVERY, MAX_COMPLAINT, MAX_GROWTH, START_TI
 use crate::process::{Death, Process, readable};
 use crate::protocol::{self, INPUT_AT, INPUT_LEN, OUTPUT_AT, OUTPUT_LEN, Start, WireRun};
 use crate::shared::Shared;
-use crate::{Engine, Error, OracleConfig, Outcome, Python, Result, Run};
+use crate::{Engine, Error, Loader, OracleConfig, Outcome, Python, Result, Run};
 
 /// The extension module that the interpreter loads.
 const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/worker.so"));
@@ -186,7 +186,7 @@ impl Worker {
     /// `group` of them.
     pub(crate) fn run(
         &mut self,
-        run: Run,
+        run: WireRun,
         pickles: &[&[u8]],
         group: usize,
         patience: Duration,
@@ -195,7 +195,7 @@ impl Worker {
         let header = self.shared.header();
         header.group.store(group as u32, Relaxed);
         header.count.store(count as u32, Relaxed);
-        header.run.store(protocol::pack_run(wire(run)), Relaxed);
+        header.run.store(protocol::pack_run(run), Relaxed);
         header.done.store(0, Relaxed);
         header.output.store(0, Release);
         self.served += count as u64;
@@ -344,7 +344,8 @@ fn start_message(python: &Python, tier: Tier, config: &OracleConfig) -> Start {
     }
 }
 
-fn wire(run: Run) -> WireRun {
+/// A load by an engine, on the wire.
+pub(crate) fn wire(run: Run) -> WireRun {
     let engine = Engine::ALL.iter().position(|engine| *engine == run.engine);
     WireRun {
         engine: engine.unwrap_or_default() as u8,
@@ -353,4 +354,10 @@ fn wire(run: Run) -> WireRun {
         buffers: run.mode.buffers,
         persistent_load: run.mode.persistent_load,
     }
+}
+
+/// A load by a loader of containers, on the wire.
+pub(crate) fn wire_loader(loader: Loader) -> WireRun {
+    let index = Loader::ALL.iter().position(|one| *one == loader).unwrap_or_default();
+    WireRun { engine: (Engine::ALL.len() + index) as u8, ..wire(Engine::CLoads.into()) }
 }

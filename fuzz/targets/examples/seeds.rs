@@ -26,5 +26,10 @@ fn main() -> io::Result<()> {
             fs::write(dir.join(name), bytes)?;
         }
     }
+    let dir = root.join("containers");
+    fs::create_dir_all(&dir)?;
+    for (name, bytes) in assay_targets::files()?.iter().filter(|(_, b)| b.len() <= LONGEST) {
+        fs::write(dir.join(name), bytes)?;
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! Rust. A target must not load a pickle in its own process: only the oracle loads.
 
 mod analyze;
+mod containers;
 mod decode;
 mod dictionary;
 mod divergence;
@@ -16,6 +17,7 @@ mod soundness;
 mod witness;
 
 pub use analyze::Analyze;
+pub use containers::{Containers, files};
 pub use decode::Decode;
 pub use dictionary::dictionary;
 pub use divergence::Divergence;
@@ -23,6 +25,8 @@ pub use feedback::fuzz;
 pub use mutate::{crossover, mutate};
 pub use roundtrip::Roundtrip;
 pub use soundness::Soundness;
+
+use arbitrary::Unstructured;
 
 /// One question asked of any input.
 pub trait Target: Sized {
@@ -45,6 +49,11 @@ pub trait Target: Sized {
     /// # Errors
     /// What is wrong, for people.
     fn run(&mut self, input: &[u8]) -> Result<Features, String>;
+
+    /// Mutates an input; by programs, unless it is more than a pickle.
+    fn mutant(input: &[u8], u: &mut Unstructured<'_>) -> Vec<u8> {
+        assay_generator::mutate::mutate(input, None, u)
+    }
 }
 
 /// What was made of an input, as numbers: a new one is as good as new coverage. One of them stands

@@ -42,7 +42,7 @@ pub fn mutate<T: Target>(
         let which = (seed / 16 / ANEW) as usize % GENERATORS.len();
         generate_seeded(&GENERATORS[which], u64::from(seed), 0, &mut mutant);
     } else {
-        mutant = by::mutate(&data[..size], None, &mut Unstructured::new(&entropy(seed, 0)));
+        mutant = T::mutant(&data[..size], &mut Unstructured::new(&entropy(seed, 0)));
     }
     if mutant.is_empty() || mutant.len() > max_size {
         return bytes(data, size, max_size);

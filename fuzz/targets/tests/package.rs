@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use assay_targets::{Analyze, Decode, Divergence, Roundtrip, Soundness, Target};
+use assay_targets::{Analyze, Containers, Decode, Divergence, Roundtrip, Soundness, Target};
 
 fn fuzz() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -26,7 +26,14 @@ fn every_neighbour_is_excluded() {
 #[test]
 fn every_target_is_listed() {
     let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
-    for name in [Decode::NAME, Roundtrip::NAME, Analyze::NAME, Soundness::NAME, Divergence::NAME] {
+    for name in [
+        Decode::NAME,
+        Roundtrip::NAME,
+        Analyze::NAME,
+        Soundness::NAME,
+        Divergence::NAME,
+        Containers::NAME,
+    ] {
         assert!(
             manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\""))
         );

@@ -5,7 +5,9 @@
 use std::cell::RefCell;
 
 use assay_corpus::{records::records, regressions, seeds};
-use assay_targets::{Analyze, Decode, Divergence, Roundtrip, Soundness, Target, fuzz, mutate};
+use assay_targets::{
+    Analyze, Containers, Decode, Divergence, Roundtrip, Soundness, Target, files, fuzz, mutate,
+};
 
 /// Every pickle of the corpus.
 fn corpus() -> impl Iterator<Item = (String, &'static [u8])> {
@@ -18,13 +20,20 @@ fn corpus() -> impl Iterator<Item = (String, &'static [u8])> {
 /// Runs a target over every `step`th seed, all else, and some mutants of each; gives how many
 /// behaviours there were.
 fn replay<T: Target>(step: usize, mutants: u32) -> usize {
+    let count = seeds().len();
+    let some = corpus().enumerate().filter(|(index, _)| *index >= count || index % step == 0);
+    replay_all::<T>(some.map(|(_, it)| it), mutants)
+}
+
+/// Runs a target over these and some mutants of each.
+fn replay_all<T: Target>(
+    inputs: impl Iterator<Item = (String, impl AsRef<[u8]>)>,
+    mutants: u32,
+) -> usize {
     let mut target = T::new();
     let mut behaviours = std::collections::HashSet::new();
-    let count = seeds().len();
-    for (index, (name, bytes)) in corpus().enumerate() {
-        if index < count && index % step != 0 {
-            continue;
-        }
+    for (index, (name, bytes)) in inputs.enumerate() {
+        let bytes = bytes.as_ref();
         let mut input = bytes.to_vec();
         for round in 0..=mutants {
             match target.run(&input) {
@@ -66,6 +75,14 @@ fn soundness() {
 #[test]
 fn divergence() {
     assert!(replay::<Divergence>(8, 2) > 20);
+}
+
+/// With what this machine has: at least the decompressors of the standard library.
+#[test]
+fn containers() {
+    assert!(Containers::new().loaders().iter().all(|loaders| !loaders.is_empty()));
+    let files = files().expect("the repository is whole");
+    assert!(replay_all::<Containers>(files.into_iter(), 20) > 20);
 }
 
 /// Finds fault with everything.

@@ -10,10 +10,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use crate::engines::{Engines, Source};
+use crate::engines::{Engines, Source, index};
 use crate::find_class::{self, Originals, Renames};
 use crate::global::Global;
 use crate::layout::{self, Layout};
+use crate::loaders::Loaders;
 use crate::protocol::{
     MAX_DENY_RECORD, Start, WireRun, outcome, put_bytes, put_optional, put_u32, unpack_run,
 };
@@ -121,12 +122,16 @@ pub fn engines(py: Python<'_>) -> PyResult<Engines<'_>> {
 
 /// Answers one batch, or as much of it as comes before a pickle that changes what the others
 /// would be given.
-pub fn batch(py: Python<'_>, engines: &Engines<'_>, shared: &mut Shared) -> Go {
+pub fn batch(
+    py: Python<'_>,
+    by: (&Engines<'_>, &Loaders<'_>),
+    shared: &mut Shared,
+) -> Go {
     let run = unpack_run(shared.header().run.load(std::sync::atomic::Ordering::Relaxed));
     let mut record = Vec::with_capacity(256);
     for place in shared.batch() {
         let data = PyBytes::new(py, &shared.input()[place]);
-        one(py, engines, run, &data, &mut record);
+        one(py, by, run, &data, &mut record);
         if !shared.push(&record) {
             return Go::On;
         }
@@ -139,7 +144,7 @@ pub fn batch(py: Python<'_>, engines: &Engines<'_>, shared: &mut Shared) -> Go {
 
 fn one<'py>(
     py: Python<'py>,
-    engines: &Engines<'py>,
+    (engines, loaders): (&Engines<'py>, &Loaders<'py>),
     run: WireRun,
     data: &Bound<'py, PyBytes>,
     record: &mut Vec<u8>,
@@ -153,8 +158,11 @@ fn one<'py>(
         state.persistent = 0;
         state.given.clear();
     }
-    let result =
-        engines.prepare(run, data, Source::Memory).and_then(|prepared| prepared.go(py)).map(drop);
+    let prepared = match run.engine.checked_sub(index::LOADERS) {
+        Some(number) => loaders.prepare(number.into(), data),
+        None => engines.prepare(run, data, Source::Memory),
+    };
+    let result = prepared.and_then(|prepared| prepared.go(py)).map(drop);
     let (outcome, exception, message) = match &result {
         Ok(()) => (outcome::LOADED, None, None),
         Err(error) => {

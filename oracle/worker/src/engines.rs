@@ -19,6 +19,8 @@ pub mod index {
     pub const C_REUSE: u8 = 3;
     pub const PY: u8 = 4;
     pub const DIS: u8 = 5;
+    /// The first of the host's `Loader`s; the others follow.
+    pub const LOADERS: u8 = 6;
 }
 
 /// Where a file engine reads from.

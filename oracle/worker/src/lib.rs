@@ -22,6 +22,7 @@ mod full;
 mod global;
 mod hook;
 mod layout;
+mod loaders;
 mod log;
 mod machinery;
 mod names;

@@ -4,6 +4,7 @@ use assay_sandbox::Confinement;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
+use crate::loaders::Loaders;
 use crate::log::Log;
 use crate::protocol::{self, INPUT_LEN, Start};
 use crate::shared::Shared;
@@ -49,12 +50,13 @@ fn begin_deny(
 ) -> Result<(), String> {
     deny::prepare(py, start).map_err(python)?;
     let engines = deny::engines(py).map_err(python)?;
+    let loaders = Loaders::new(py).map_err(python)?;
     tidy(py).map_err(python)?;
     silence().map_err(python)?;
     let entered = confine::enter(start)?;
     let prepared = confine::prepare(Confinement::Deny, &entered)?;
     confine::confine(&confine::limits(start, true), &prepared)?;
-    answer(memory, control, |_, memory| deny::batch(py, &engines, memory));
+    answer(memory, control, |_, memory| deny::batch(py, (&engines, &loaders), memory));
     Ok(())
 }
 

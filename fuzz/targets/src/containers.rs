@@ -1,0 +1,250 @@
+//! `containers`: what the analyser calls a safe file asks for nothing, whichever loader of
+//! containers reads it, that the policy does not allow.
+//!
+//! Each file that is called safe is read in the deny tier by every loader that an interpreter has:
+//! decompressors and `pickle.load` everywhere; `joblib.load`, `numpy.load` and `torch.load` where
+//! those are installed. Interpreters that have them are named by `ASSAY_PYTHON`, separated by
+//! colons. Whether allowed globals do more than they should is for `soundness` to find out.
+
+mod pack;
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+use arbitrary::Unstructured;
+use assay_analyzer::{FileAnalysis, Policy, Verdict, analyze_file};
+use assay_corpus::seeds;
+use assay_generator::mutate as by;
+use assay_oracle::{Loader, Oracle, OracleConfig, Outcome, Python, discover};
+
+use self::pack::Container;
+use crate::{Features, Target, choice};
+
+/// What reading a file may take: joblib and NumPy allocate what headers say.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Address space of who reads: that of PyTorch's libraries and some.
+const MEMORY: u64 = 6 << 30;
+
+/// Of files that are not called safe, one in so many is read: nothing can speak against them.
+const READ: u64 = 8;
+
+/// What a pickle does that begins with this, wherever the bytes of it are taken for one.
+const ASKS: [&[u8]; 3] = [b"cos\nsystem\n0", b"cos\nsystem\n.", b"\x80\x04cos\nsystem\n"];
+
+/// Names of members that loaders look for.
+const NAMES: [&str; 8] = [
+    "m/data.pkl",
+    "M/DATA.PKL",
+    "m/constants.pkl",
+    "data.pkl",
+    "m/data/0",
+    "a.npy",
+    "b.npy",
+    "m/code/x.pkl",
+];
+
+/// See the module.
+pub struct Containers {
+    policy: Policy,
+    oracle: Oracle,
+    loaders: Vec<Vec<Loader>>,
+}
+
+impl Containers {
+    /// Which loaders the interpreters have, for each.
+    pub fn loaders(&self) -> &[Vec<Loader>] {
+        &self.loaders
+    }
+}
+
+impl Target for Containers {
+    const NAME: &'static str = "containers";
+    const PROGRAMS: u32 = 12;
+
+    fn new() -> Self {
+        let policy = Policy::load(&["joblib", "torch"]).expect("the profiles are built in");
+        let mut pythons = Vec::new();
+        for exe in std::env::var("ASSAY_PYTHON").unwrap_or_default().split(':') {
+            if !exe.is_empty() {
+                let python = Python::probe(Path::new(exe));
+                pythons.push(python.unwrap_or_else(|error| panic!("ASSAY_PYTHON: {error}")));
+            }
+        }
+        if pythons.is_empty() {
+            pythons = discover();
+        }
+        let mut config = OracleConfig::new(pythons);
+        config.allow = policy.globals();
+        config.preload =
+            Loader::ALL.into_iter().filter_map(Loader::module).map(str::to_owned).collect();
+        config.limits.timeout = PATIENCE;
+        config.limits.memory = MEMORY;
+        let mut oracle = Oracle::new(config).unwrap_or_else(|error| panic!("{error}"));
+        let loaders = (0..oracle.pythons().len()).map(|python| {
+            oracle.loaders(python).unwrap_or_else(|error| panic!("the oracle failed: {error}"))
+        });
+        Self { policy, loaders: loaders.collect(), oracle }
+    }
+
+    fn run(&mut self, input: &[u8]) -> Result<Features, String> {
+        let analysis = analyze_file(input, &self.policy);
+        let safe = analysis.verdict == Verdict::Safe;
+        let mut hasher = DefaultHasher::new();
+        hash_analysis(&analysis, &mut hasher);
+        let python = choice(input, 2) as usize % self.loaders.len();
+        if !safe && !choice(input, 6).is_multiple_of(READ) {
+            return Ok(vec![hasher.finish()]);
+        }
+        let version = self.oracle.pythons()[python].version.clone();
+        for &loader in &self.loaders[python] {
+            let seen = self.oracle.deny_files(python, loader, &[input]);
+            let seen = seen.unwrap_or_else(|error| panic!("the oracle failed: {error}")).remove(0);
+            let refused: Vec<_> = seen.resolved.iter().filter(|asked| !asked.allowed).collect();
+            (loader, seen.outcome, &seen.exception, refused.len()).hash(&mut hasher);
+            if safe && let Some(asked) = refused.first() {
+                let (module, name) = (&asked.module, &asked.name);
+                let loader = loader.name();
+                return Err(format!(
+                    "judged safe, yet {loader} on {version} asks for {module}.{name}"
+                ));
+            }
+            // What allowed native code does with hostile sizes is not this target's question.
+            if safe && !seen.complete && seen.outcome == Outcome::Raised {
+                return Err(format!(
+                    "judged safe, yet {} asks for more than is kept",
+                    loader.name()
+                ));
+            }
+        }
+        Ok(vec![hasher.finish()])
+    }
+
+    /// Mutates what the container holds, or the container of what it holds.
+    fn mutant(input: &[u8], u: &mut Unstructured<'_>) -> Vec<u8> {
+        try_mutate(input, u).unwrap_or_default()
+    }
+}
+
+/// Files to begin with: those of joblib and PyTorch among the corpus's, and one pickle of every kind
+/// of its in a container of each kind.
+///
+/// # Errors
+/// If `corpus/real/files` of this repository can't be read.
+pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    let real = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/real/files");
+    for entry in fs::read_dir(real)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.contains("-joblib-") || name.contains("-torch-") {
+            files.push((name, fs::read(path)?));
+        }
+    }
+    files.sort();
+    let mut kinds = HashSet::new();
+    for seed in seeds().iter().filter(|seed| seed.policy == "stdlib" && kinds.insert(seed.kind)) {
+        for kind in 0..Container::KINDS {
+            let container = Container::of(kind, seed.bytes.to_vec());
+            files.push((format!("{}-{kind}", seed.name), container.pack()));
+        }
+    }
+    Ok(files)
+}
+
+fn hash_analysis(analysis: &FileAnalysis, hasher: &mut DefaultHasher) {
+    (analysis.verdict, analysis.format, analysis.items.len().min(4)).hash(hasher);
+    let mut rules: Vec<_> = analysis
+        .items
+        .iter()
+        .flat_map(|item| item.pickle.reasons.iter().map(|reason| (item.loader, reason.rule)))
+        .collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules.hash(hasher);
+}
+
+fn try_mutate(input: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
+    let Some(mut container) = Container::open(input) else {
+        let part = mutate_part(input, u)?;
+        return Ok(match u.ratio(1, 4)? {
+            true => Container::of(u.arbitrary()?, part).pack(),
+            false => part,
+        });
+    };
+    match u.int_in_range(0..=15)? {
+        // Another container behind it, or the same again within another.
+        0 => {
+            let asks = *u.choose(&ASKS)?;
+            let other = Container::of(u.arbitrary()?, asks.to_vec());
+            return Ok([&container.pack()[..], &other.pack()].concat());
+        }
+        1 => return Ok(Container::of(u.arbitrary()?, input.to_vec()).pack()),
+        // What it holds, by itself or in a container of another kind.
+        2 => {
+            let mut parts = container.parts();
+            if let Some(part) = parts.first_mut() {
+                let part = std::mem::take(*part);
+                return Ok(match u.arbitrary()? {
+                    true => part,
+                    false => Container::of(u.arbitrary()?, part).pack(),
+                });
+            }
+        }
+        3 | 4 => {
+            if let Container::Zip(members) = &mut container {
+                let name = (*u.choose(&NAMES)?).to_owned();
+                if u.arbitrary()? || members.is_empty() {
+                    let asks = *u.choose(&ASKS)?;
+                    members.push((name, asks.to_vec()));
+                } else {
+                    let index = u.choose_index(members.len())?;
+                    members[index].0 = name;
+                }
+            }
+        }
+        _ => {}
+    }
+    let mut parts = container.parts();
+    if !parts.is_empty() {
+        let index = u.choose_index(parts.len())?;
+        let part = mutate_part(parts[index], u)?;
+        *parts[index] = part;
+    }
+    Ok(container.pack())
+}
+
+/// Mutates a pickle, perhaps with raw bytes of arrays within.
+fn mutate_part(part: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
+    let place = |u: &mut Unstructured<'_>| u.int_in_range(0..=part.len());
+    Ok(match u.int_in_range(0..=7)? {
+        0 | 1 => {
+            let (at, asks) = (place(u)?, *u.choose(&ASKS)?);
+            [&part[..at], asks, &part[at..]].concat()
+        }
+        // In the place of as many bytes: offsets and lengths stay.
+        2 | 3 => {
+            let (at, asks) = (place(u)?, *u.choose(&ASKS)?);
+            let end = (at + asks.len()).min(part.len());
+            [&part[..at], asks, &part[end..]].concat()
+        }
+        // A piece again, elsewhere.
+        4 => {
+            let (from, to, at) = (place(u)?, place(u)?, place(u)?);
+            let piece = &part[from.min(to)..from.max(to)];
+            [&part[..at], piece, &part[at..]].concat()
+        }
+        5 => {
+            let mut part = part.to_vec();
+            if !part.is_empty() {
+                let at = u.choose_index(part.len())?;
+                part[at] = u.arbitrary()?;
+            }
+            part
+        }
+        _ => by::mutate(part, None, u),
+    })
+}
