@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use assay_oracle::{
-    DenyObservation, Encoding, Engine, Mode, Oracle, OracleConfig, Outcome, Python, Refused,
-    Resolved, Run, discover,
+    DenyObservation, Encoding, Engine, Loader, Mode, Oracle, OracleConfig, Outcome, Python,
+    Refused, Resolved, Run, discover,
 };
 
 fn pythons() -> Vec<Python> {
@@ -232,4 +232,26 @@ fn small_pickles_go_by_the_thousand() {
     }
     let rate = 40.0 * 256.0 / begin.elapsed().as_secs_f64();
     assert!(rate > 5_000.0, "{rate} pickles per second");
+}
+
+/// `gzip.compress(b"N.cos\nsystem\n.")`, by CPython 3.11.
+const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xf3\xd3K\xce/\xe6*\xae,.I\xcd\xe5\xd2\x03\x00\x1ct\xb4\xb6\x0e\x00\x00\x00";
+
+/// Every interpreter has the decompressors that were built into it; other loaders it must have
+/// imported.
+#[test]
+fn files_are_read_by_loaders_of_containers() {
+    let mut oracle = Oracle::new(OracleConfig::new(pythons())).unwrap();
+    for python in 0..oracle.pythons().len() {
+        let version = oracle.pythons()[python].version.clone();
+        assert_eq!(oracle.loaders(python).unwrap(), [Loader::Compressed], "{version}");
+        let missing = oracle.deny_files(python, Loader::Joblib, &[b"N."]).unwrap().remove(0);
+        assert_eq!(missing.exception.as_deref(), Some("ModuleNotFoundError"), "{version}");
+        let seen = oracle.deny_files(python, Loader::Compressed, &[GZIP]).unwrap().remove(0);
+        assert_eq!(seen.exception.as_deref(), Some("UnpicklingError"), "{version}: {seen:?}");
+        assert_eq!(seen.resolved, [resolved("os", "system", false)], "{version}");
+        // Nothing is left over for the next load.
+        let after = oracle.deny(python, Engine::CLoads.into(), &[b"N."]).unwrap().remove(0);
+        assert_eq!((after.outcome, after.resolved), (Outcome::Loaded, vec![]), "{version}");
+    }
 }

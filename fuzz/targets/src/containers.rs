@@ -23,17 +23,19 @@ use assay_oracle::{Loader, Oracle, OracleConfig, Outcome, Python, discover};
 use self::pack::Container;
 use crate::{Features, Target, choice};
 
-/// What reading a file may take: joblib and NumPy allocate what headers say.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// What reading a file may take, most of it for memory that headers ask for.
+const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Address space of who reads: that of PyTorch's libraries and some.
-const MEMORY: u64 = 6 << 30;
+/// Address space of who reads: that of PyTorch's libraries and some. joblib and NumPy allocate what
+/// headers say, which takes time.
+const MEMORY: u64 = 2 << 30;
 
 /// Of files that are not called safe, one in so many is read: nothing can speak against them.
 const READ: u64 = 8;
 
-/// What a pickle does that begins with this, wherever the bytes of it are taken for one.
-const ASKS: [&[u8]; 3] = [b"cos\nsystem\n0", b"cos\nsystem\n.", b"\x80\x04cos\nsystem\n"];
+/// Asks for something that no policy allows, wherever these bytes are taken for opcodes. Short: there
+/// may be no more room than joblib's padding.
+const ASKS: [&[u8]; 3] = [b"ca\nb\n", b"ca\nb\n0", b"ca\nb\n."];
 
 /// Names of members that loaders look for.
 const NAMES: [&str; 8] = [
@@ -155,6 +157,42 @@ pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
+/// Every file that comes of this one by asking for something at one place of what it holds: between
+/// two bytes, in the place of as many, or in a container behind it.
+pub fn variants(file: &[u8]) -> Vec<Vec<u8>> {
+    let container = Container::open(file);
+    let mut whole = [file.to_vec()];
+    let mut opened = container.clone();
+    let parts: Vec<&mut Vec<u8>> = match &mut opened {
+        Some(container) => container.parts(),
+        None => whole.iter_mut().collect(),
+    };
+    let mut variants = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        for at in 0..=part.len() {
+            for asks in ASKS {
+                let over = (at + asks.len()).min(part.len());
+                for rest in [&part[at..], &part[over..]] {
+                    let changed = [&part[..at], asks, rest].concat();
+                    variants.push(match container.clone() {
+                        Some(mut container) => {
+                            *container.parts()[index] = changed;
+                            container.pack()
+                        }
+                        None => changed,
+                    });
+                }
+            }
+        }
+    }
+    for kind in 0..Container::KINDS {
+        for asks in ASKS {
+            variants.push([file, &Container::of(kind, asks.to_vec()).pack()].concat());
+        }
+    }
+    variants
+}
+
 fn hash_analysis(analysis: &FileAnalysis, hasher: &mut DefaultHasher) {
     (analysis.verdict, analysis.format, analysis.items.len().min(4)).hash(hasher);
     let mut rules: Vec<_> = analysis
@@ -219,7 +257,11 @@ fn try_mutate(input: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u
 
 /// Mutates a pickle, perhaps with raw bytes of arrays within.
 fn mutate_part(part: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
-    let place = |u: &mut Unstructured<'_>| u.int_in_range(0..=part.len());
+    // Often near the end, where what one reader takes for data is left over for another.
+    let place = |u: &mut Unstructured<'_>| {
+        let first = if u.arbitrary()? { part.len().saturating_sub(32) } else { 0 };
+        u.int_in_range(first..=part.len())
+    };
     Ok(match u.int_in_range(0..=7)? {
         0 | 1 => {
             let (at, asks) = (place(u)?, *u.choose(&ASKS)?);

@@ -9,11 +9,11 @@ use crate::engines::Prepared;
 /// A function for each loader, of a file; `None` where the interpreter lacks the module, or did not
 /// import it when it still could read files.
 const LOADERS: &std::ffi::CStr = c"
-import io, sys, zlib, _pickle
+import io, sys, _pickle
 def optional(name):
     try: return __import__(name)
     except ImportError: return None
-gzip, bz2, lzma = optional('gzip'), optional('bz2'), optional('lzma')
+gzip, bz2, lzma, zlib = map(optional, ('gzip', 'bz2', 'lzma', 'zlib'))
 def compressed(file):
     head = file.read(3)
     file.seek(0)
@@ -33,7 +33,7 @@ def load_torch(file):
     every = {'map_location': 'cpu'}
     if 'weights_only' in torch.load.__code__.co_varnames: every['weights_only'] = False
     return torch.load(file, **every)
-functions = [compressed, joblib and joblib.load, numpy and load_numpy, torch and load_torch]
+functions = [gzip and compressed, joblib and joblib.load, numpy and load_numpy, torch and load_torch]
 ";
 
 /// The loaders of this interpreter.
