@@ -57,18 +57,11 @@ pub struct Containers {
 }
 
 impl Containers {
-    /// Which loaders the interpreters have, for each.
-    pub fn loaders(&self) -> &[Vec<Loader>] {
-        &self.loaders
-    }
-}
-
-impl Target for Containers {
-    const NAME: &'static str = "containers";
-    const PROGRAMS: u32 = 12;
-
-    fn new() -> Self {
-        let policy = Policy::load(&["joblib", "torch"]).expect("the profiles are built in");
+    /// A target under this policy.
+    ///
+    /// # Panics
+    /// As [`Target::new`].
+    pub fn with(policy: Policy) -> Self {
         let mut pythons = Vec::new();
         for exe in std::env::var("ASSAY_PYTHON").unwrap_or_default().split(':') {
             if !exe.is_empty() {
@@ -90,6 +83,25 @@ impl Target for Containers {
             oracle.loaders(python).unwrap_or_else(|error| panic!("the oracle failed: {error}"))
         });
         Self { policy, loaders: loaders.collect(), oracle }
+    }
+
+    /// Whether the file is called safe.
+    pub fn calls_safe(&self, file: &[u8]) -> bool {
+        analyze_file(file, &self.policy).verdict == Verdict::Safe
+    }
+
+    /// Which loaders the interpreters have, for each.
+    pub fn loaders(&self) -> &[Vec<Loader>] {
+        &self.loaders
+    }
+}
+
+impl Target for Containers {
+    const NAME: &'static str = "containers";
+    const PROGRAMS: u32 = 12;
+
+    fn new() -> Self {
+        Self::with(Policy::load(&["joblib", "torch"]).expect("the profiles are built in"))
     }
 
     fn run(&mut self, input: &[u8]) -> Result<Features, String> {
