@@ -107,6 +107,14 @@ const INPUTS: &[(&str, Make)] = &[
     ("zip of headers in members", |n| {
         zip(n / 220, |i| (format!("m{i}"), b"PK\x03\x04".repeat(25)))
     }),
+    ("zip of members that end in a fault", |n| {
+        // A sum that is wrong, after a hundred bytes.
+        let mut out = zip(n / 230, |i| (format!("m{i}"), b"N0".repeat(50)));
+        let places: Vec<usize> =
+            out.windows(4).enumerate().filter(|(_, w)| w == b"N0N0").map(|(at, _)| at).collect();
+        places.iter().step_by(49).for_each(|at| out[*at] = b'K');
+        out
+    }),
     ("tar of pickles", tar),
     ("npy with a long header", |n| {
         let header = format!("{{'descr': '<f8', {}}}", "1, ".repeat(n / 3));

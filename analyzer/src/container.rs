@@ -78,8 +78,8 @@ const SMALL: u64 = 64 << 20;
 /// Damages that are kept: enough to see what is wrong.
 const MAX_DAMAGE: usize = 100;
 
-/// Bytes that are unpacked at once.
-const CHUNK: u64 = 1 << 16;
+/// Bytes that are unpacked at once: where a fault is met, so many are unpacked one by one.
+const CHUNK: usize = 4096;
 
 /// Something packed, which can be unpacked from its beginning again and again.
 trait Source {
@@ -109,7 +109,13 @@ fn salvage(source: &mut impl Source, limit: u64, data: &mut Vec<u8>) {
     let mut again = again.take(limit);
     let passed = io::copy(&mut again.by_ref().take(known), &mut io::sink());
     if passed.is_ok_and(|passed| passed == known) {
-        data.extend(again.take(CHUNK).bytes().map_while(Result::ok));
+        let mut byte = [0];
+        for _ in 0..CHUNK {
+            match again.read(&mut byte) {
+                Ok(1) => data.push(byte[0]),
+                _ => break,
+            }
+        }
     }
 }
 
@@ -166,8 +172,15 @@ impl<'a> Unpacker<'_, 'a> {
         let mut data = Vec::new();
         let result = source.open().and_then(|reader| {
             let mut reader = reader.take(limit.saturating_add(1));
-            while reader.by_ref().take(CHUNK).read_to_end(&mut data)? > 0 {}
-            Ok(())
+            let mut chunk = [0; CHUNK];
+            loop {
+                match reader.read(&mut chunk) {
+                    Ok(0) => return Ok(()),
+                    Ok(read) => data.extend(&chunk[..read]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
         });
         if data.len() as u64 > limit {
             data.truncate(limit as usize);
