@@ -18,7 +18,7 @@ use arbitrary::Unstructured;
 use assay_analyzer::{FileAnalysis, Policy, Verdict, analyze_file};
 use assay_corpus::seeds;
 use assay_generator::mutate as by;
-use assay_oracle::{Loader, Oracle, OracleConfig, Outcome, Python, discover};
+use assay_oracle::{DenyObservation, Loader, Oracle, OracleConfig, Outcome, Python, discover};
 
 use self::pack::Container;
 use crate::{Features, Target, choice};
@@ -85,9 +85,44 @@ impl Containers {
         Self { policy, loaders: loaders.collect(), oracle }
     }
 
-    /// Whether the file is called safe.
-    pub fn calls_safe(&self, file: &[u8]) -> bool {
-        analyze_file(file, &self.policy).verdict == Verdict::Safe
+    /// Whether the file is called safe; if so, it is read by all there is.
+    ///
+    /// # Errors
+    /// If one of them asks for what the policy does not allow.
+    pub fn check(&mut self, file: &[u8]) -> Result<bool, String> {
+        let safe = analyze_file(file, &self.policy).verdict == Verdict::Safe;
+        if safe {
+            for python in 0..self.loaders.len() {
+                for seen in self.read(python, file) {
+                    self.refute(python, &seen)?;
+                }
+            }
+        }
+        Ok(safe)
+    }
+
+    /// Reads the file by every loader of an interpreter.
+    fn read(&mut self, python: usize, file: &[u8]) -> Vec<(Loader, DenyObservation)> {
+        let read = |&loader: &Loader| {
+            let seen = self.oracle.deny_files(python, loader, &[file]);
+            let mut seen = seen.unwrap_or_else(|error| panic!("the oracle failed: {error}"));
+            (loader, seen.remove(0))
+        };
+        self.loaders[python].iter().map(read).collect()
+    }
+
+    /// An error if what was called safe asked for what the policy does not allow. (What allowed
+    /// native code does with hostile sizes is not asked here.)
+    fn refute(&self, python: usize, seen: &(Loader, DenyObservation)) -> Result<(), String> {
+        let (loader, seen) = seen;
+        let asked = match seen.resolved.iter().find(|asked| !asked.allowed) {
+            Some(asked) => format!("{}.{}", asked.module, asked.name),
+            // Without a record nothing is known; with one there were more names than fit.
+            None if seen.complete || seen.outcome != Outcome::Raised => return Ok(()),
+            None => "more than is kept".to_owned(),
+        };
+        let version = &self.oracle.pythons()[python].version;
+        Err(format!("judged safe, yet {} on {version} asks for {asked}", loader.name()))
     }
 
     /// Which loaders the interpreters have, for each.
@@ -113,25 +148,11 @@ impl Target for Containers {
         if !safe && !choice(input, 6).is_multiple_of(READ) {
             return Ok(vec![hasher.finish()]);
         }
-        let version = self.oracle.pythons()[python].version.clone();
-        for &loader in &self.loaders[python] {
-            let seen = self.oracle.deny_files(python, loader, &[input]);
-            let seen = seen.unwrap_or_else(|error| panic!("the oracle failed: {error}")).remove(0);
-            let refused: Vec<_> = seen.resolved.iter().filter(|asked| !asked.allowed).collect();
-            (loader, seen.outcome, &seen.exception, refused.len()).hash(&mut hasher);
-            if safe && let Some(asked) = refused.first() {
-                let (module, name) = (&asked.module, &asked.name);
-                let loader = loader.name();
-                return Err(format!(
-                    "judged safe, yet {loader} on {version} asks for {module}.{name}"
-                ));
-            }
-            // What allowed native code does with hostile sizes is not this target's question.
-            if safe && !seen.complete && seen.outcome == Outcome::Raised {
-                return Err(format!(
-                    "judged safe, yet {} asks for more than is kept",
-                    loader.name()
-                ));
+        for seen in self.read(python, input) {
+            let refused = seen.1.resolved.iter().filter(|asked| !asked.allowed).count();
+            (seen.0, seen.1.outcome, &seen.1.exception, refused).hash(&mut hasher);
+            if safe {
+                self.refute(python, &seen)?;
             }
         }
         Ok(vec![hasher.finish()])
