@@ -61,9 +61,7 @@ impl Oracle {
         run: Run,
         batch: &[&[u8]],
     ) -> Result<Vec<DenyObservation>> {
-        let patience = self.config.limits.timeout;
-        let lost = |loss: Loss| records::deny_without_record(loss.outcome, Some(&loss.reason));
-        self.drive(python, Tier::Deny, wire(run), batch, 1, patience, records::deny, lost)
+        self.denied(python, wire(run), batch)
     }
 
     /// As [`deny`](Self::deny), each file read by a loader of containers. What the interpreter
@@ -75,10 +73,18 @@ impl Oracle {
         loader: Loader,
         files: &[&[u8]],
     ) -> Result<Vec<DenyObservation>> {
+        self.denied(python, wire_loader(loader), files)
+    }
+
+    fn denied(
+        &mut self,
+        python: usize,
+        run: WireRun,
+        batch: &[&[u8]],
+    ) -> Result<Vec<DenyObservation>> {
         let patience = self.config.limits.timeout;
         let lost = |loss: Loss| records::deny_without_record(loss.outcome, Some(&loss.reason));
-        let run = wire_loader(loader);
-        self.drive(python, Tier::Deny, run, files, 1, patience, records::deny, lost)
+        self.drive(python, Tier::Deny, run, batch, 1, patience, records::deny, lost)
     }
 
     /// Which loaders the interpreter has.

@@ -26,6 +26,9 @@ pub enum Because {
 pub struct Unfound {
     /// Their names; `*` stands for any text.
     pub conditions: Vec<String>,
+    /// Those among them that are found.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// Why.
     pub because: Because,
     /// That in words, with where it is written.
@@ -53,7 +56,8 @@ pub fn unfound() -> &'static [Unfound] {
 impl Unfound {
     /// The first row that speaks of the condition of that name.
     pub fn of(condition: &str) -> Option<&'static Self> {
-        unfound().iter().find(|row| row.conditions.iter().any(|pattern| like(pattern, condition)))
+        let among = |patterns: &[String]| patterns.iter().any(|pattern| like(pattern, condition));
+        unfound().iter().find(|row| among(&row.conditions) && !among(&row.except))
     }
 }
 
@@ -82,7 +86,7 @@ mod tests {
         }
         for row in unfound() {
             assert!(row.reason.len() > 20, "{:?} says little", row.conditions);
-            for pattern in &row.conditions {
+            for pattern in row.conditions.iter().chain(&row.except) {
                 let known = names.iter().any(|name| like(pattern, name));
                 assert!(known, "no condition is like {pattern}");
             }

@@ -16,7 +16,7 @@ use std::{fs, io};
 
 use arbitrary::Unstructured;
 use assay_analyzer::{FileAnalysis, Policy, Verdict, analyze_file};
-use assay_corpus::seeds;
+use assay_corpus::{Seed, seeds};
 use assay_generator::mutate as by;
 use assay_oracle::{DenyObservation, Loader, Oracle, OracleConfig, Outcome, Python, discover};
 
@@ -32,6 +32,9 @@ const MEMORY: u64 = 2 << 30;
 
 /// Of files that are not called safe, one in so many is read: nothing can speak against them.
 const READ: u64 = 8;
+
+/// The longest file to begin with: longer ones are few, and add little.
+const LONGEST: usize = 4096;
 
 /// Asks for something that no policy allows, wherever these bytes are taken for opcodes. Short: there
 /// may be no more room than joblib's padding.
@@ -164,8 +167,8 @@ impl Target for Containers {
     }
 }
 
-/// Files to begin with: those of joblib and PyTorch among the corpus's, and one pickle of every kind
-/// of its in a container of each kind.
+/// Files to begin with, of at most 4 KiB: those of joblib and PyTorch among the corpus's, and one
+/// pickle of every kind of its in a container of each kind.
 ///
 /// # Errors
 /// If `corpus/real/files` of this repository can't be read.
@@ -179,9 +182,11 @@ pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
             files.push((name, fs::read(path)?));
         }
     }
+    files.retain(|(_, bytes)| bytes.len() <= LONGEST);
     files.sort();
     let mut kinds = HashSet::new();
-    for seed in seeds().iter().filter(|seed| seed.policy == "stdlib" && kinds.insert(seed.kind)) {
+    let fitting = |seed: &&Seed| seed.policy == "stdlib" && seed.bytes.len() < LONGEST;
+    for seed in seeds().iter().filter(fitting).filter(|seed| kinds.insert(seed.kind)) {
         for kind in 0..Container::KINDS {
             let container = Container::of(kind, seed.bytes.to_vec());
             files.push((format!("{}-{kind}", seed.name), container.pack()));
@@ -192,38 +197,33 @@ pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
 
 /// Every file that comes of this one by asking for something at one place of what it holds: between
 /// two bytes, in the place of as many, or in a container behind it.
-pub fn variants(file: &[u8]) -> Vec<Vec<u8>> {
+pub fn variants(file: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let container = Container::open(file);
-    let mut whole = [file.to_vec()];
-    let mut opened = container.clone();
-    let parts: Vec<&mut Vec<u8>> = match &mut opened {
-        Some(container) => container.parts(),
-        None => whole.iter_mut().collect(),
+    let parts: Vec<Vec<u8>> = match container.clone() {
+        Some(mut container) => container.parts().into_iter().map(std::mem::take).collect(),
+        None => vec![file.to_vec()],
     };
-    let mut variants = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        for at in 0..=part.len() {
-            for asks in ASKS {
-                let over = (at + asks.len()).min(part.len());
-                for rest in [&part[at..], &part[over..]] {
-                    let changed = [&part[..at], asks, rest].concat();
-                    variants.push(match container.clone() {
-                        Some(mut container) => {
-                            *container.parts()[index] = changed;
-                            container.pack()
-                        }
-                        None => changed,
-                    });
+    let within = parts.into_iter().enumerate().flat_map(move |(index, part)| {
+        let container = container.clone();
+        (0..=part.len()).flat_map(move |at| {
+            let changed = |asks: &[u8], end: usize| {
+                let changed = [&part[..at], asks, &part[end.min(part.len())..]].concat();
+                match container.clone() {
+                    Some(mut container) => {
+                        *container.parts()[index] = changed;
+                        container.pack()
+                    }
+                    None => changed,
                 }
-            }
-        }
-    }
-    for kind in 0..Container::KINDS {
-        for asks in ASKS {
-            variants.push([file, &Container::of(kind, asks.to_vec()).pack()].concat());
-        }
-    }
-    variants
+            };
+            let both = |asks: &[u8]| [changed(asks, at), changed(asks, at + asks.len())];
+            ASKS.into_iter().flat_map(both).collect::<Vec<_>>()
+        })
+    });
+    let behind = (0..Container::KINDS).flat_map(move |kind| {
+        ASKS.map(|asks| [file, &Container::of(kind, asks.to_vec()).pack()].concat())
+    });
+    within.chain(behind)
 }
 
 fn hash_analysis(analysis: &FileAnalysis, hasher: &mut DefaultHasher) {
