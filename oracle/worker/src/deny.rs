@@ -122,11 +122,7 @@ pub fn engines(py: Python<'_>) -> PyResult<Engines<'_>> {
 
 /// Answers one batch, or as much of it as comes before a pickle that changes what the others
 /// would be given.
-pub fn batch(
-    py: Python<'_>,
-    by: (&Engines<'_>, &Loaders<'_>),
-    shared: &mut Shared,
-) -> Go {
+pub fn batch(py: Python<'_>, by: (&Engines<'_>, &Loaders<'_>), shared: &mut Shared) -> Go {
     let run = unpack_run(shared.header().run.load(std::sync::atomic::Ordering::Relaxed));
     let mut record = Vec::with_capacity(256);
     for place in shared.batch() {
