@@ -6,21 +6,22 @@
 //! those are installed. Interpreters that have them are named by `ASSAY_PYTHON`, separated by
 //! colons. Whether allowed globals do more than they should is for `soundness` to find out.
 
+mod mutate;
 mod pack;
+mod place;
+mod seeds;
 
-use std::collections::HashSet;
+pub use place::variants;
+pub use seeds::files;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Duration;
-use std::{fs, io};
 
 use arbitrary::Unstructured;
 use assay_analyzer::{FileAnalysis, Policy, Verdict, analyze_file};
-use assay_corpus::{Seed, seeds};
-use assay_generator::mutate as by;
 use assay_oracle::{DenyObservation, Loader, Oracle, OracleConfig, Outcome, Python, discover};
 
-use self::pack::Container;
 use crate::{Features, Target, choice};
 
 /// What reading a file may take, most of it for memory that headers ask for.
@@ -32,25 +33,6 @@ const MEMORY: u64 = 2 << 30;
 
 /// Of files that are not called safe, one in so many is read: nothing can speak against them.
 const READ: u64 = 8;
-
-/// The longest file to begin with: longer ones are few, and add little.
-const LONGEST: usize = 4096;
-
-/// Asks for something that no policy allows, wherever these bytes are taken for opcodes. Short: there
-/// may be no more room than joblib's padding.
-const ASKS: [&[u8]; 3] = [b"ca\nb\n", b"ca\nb\n0", b"ca\nb\n."];
-
-/// Names of members that loaders look for.
-const NAMES: [&str; 8] = [
-    "m/data.pkl",
-    "M/DATA.PKL",
-    "m/constants.pkl",
-    "data.pkl",
-    "m/data/0",
-    "a.npy",
-    "b.npy",
-    "m/code/x.pkl",
-];
 
 /// See the module.
 pub struct Containers {
@@ -163,67 +145,8 @@ impl Target for Containers {
 
     /// Mutates what the container holds, or the container of what it holds.
     fn mutant(input: &[u8], u: &mut Unstructured<'_>) -> Vec<u8> {
-        try_mutate(input, u).unwrap_or_default()
+        mutate::file(input, u).unwrap_or_default()
     }
-}
-
-/// Files to begin with, of at most 4 KiB: those of joblib and PyTorch among the corpus's, and one
-/// pickle of every kind of its in a container of each kind.
-///
-/// # Errors
-/// If `corpus/real/files` of this repository can't be read.
-pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut files = Vec::new();
-    let real = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/real/files");
-    for entry in fs::read_dir(real)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.contains("-joblib-") || name.contains("-torch-") {
-            files.push((name, fs::read(path)?));
-        }
-    }
-    files.retain(|(_, bytes)| bytes.len() <= LONGEST);
-    files.sort();
-    let mut kinds = HashSet::new();
-    let fitting = |seed: &&Seed| seed.policy == "stdlib" && seed.bytes.len() < LONGEST;
-    for seed in seeds().iter().filter(fitting).filter(|seed| kinds.insert(seed.kind)) {
-        for kind in 0..Container::KINDS {
-            let container = Container::of(kind, seed.bytes.to_vec());
-            files.push((format!("{}-{kind}", seed.name), container.pack()));
-        }
-    }
-    Ok(files)
-}
-
-/// Every file that comes of this one by asking for something at one place of what it holds: between
-/// two bytes, in the place of as many, or in a container behind it.
-pub fn variants(file: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let container = Container::open(file);
-    let parts: Vec<Vec<u8>> = match container.clone() {
-        Some(mut container) => container.parts().into_iter().map(std::mem::take).collect(),
-        None => vec![file.to_vec()],
-    };
-    let within = parts.into_iter().enumerate().flat_map(move |(index, part)| {
-        let container = container.clone();
-        (0..=part.len()).flat_map(move |at| {
-            let changed = |asks: &[u8], end: usize| {
-                let changed = [&part[..at], asks, &part[end.min(part.len())..]].concat();
-                match container.clone() {
-                    Some(mut container) => {
-                        *container.parts()[index] = changed;
-                        container.pack()
-                    }
-                    None => changed,
-                }
-            };
-            let both = |asks: &[u8]| [changed(asks, at), changed(asks, at + asks.len())];
-            ASKS.into_iter().flat_map(both).collect::<Vec<_>>()
-        })
-    });
-    let behind = (0..Container::KINDS).flat_map(move |kind| {
-        ASKS.map(|asks| [file, &Container::of(kind, asks.to_vec()).pack()].concat())
-    });
-    within.chain(behind)
 }
 
 fn hash_analysis(analysis: &FileAnalysis, hasher: &mut DefaultHasher) {
@@ -236,90 +159,4 @@ fn hash_analysis(analysis: &FileAnalysis, hasher: &mut DefaultHasher) {
     rules.sort_unstable();
     rules.dedup();
     rules.hash(hasher);
-}
-
-fn try_mutate(input: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
-    let Some(mut container) = Container::open(input) else {
-        let part = mutate_part(input, u)?;
-        return Ok(match u.ratio(1, 4)? {
-            true => Container::of(u.arbitrary()?, part).pack(),
-            false => part,
-        });
-    };
-    match u.int_in_range(0..=15)? {
-        // Another container behind it, or the same again within another.
-        0 => {
-            let asks = *u.choose(&ASKS)?;
-            let other = Container::of(u.arbitrary()?, asks.to_vec());
-            return Ok([&container.pack()[..], &other.pack()].concat());
-        }
-        1 => return Ok(Container::of(u.arbitrary()?, input.to_vec()).pack()),
-        // What it holds, by itself or in a container of another kind.
-        2 => {
-            let mut parts = container.parts();
-            if let Some(part) = parts.first_mut() {
-                let part = std::mem::take(*part);
-                return Ok(match u.arbitrary()? {
-                    true => part,
-                    false => Container::of(u.arbitrary()?, part).pack(),
-                });
-            }
-        }
-        3 | 4 => {
-            if let Container::Zip(members) = &mut container {
-                let name = (*u.choose(&NAMES)?).to_owned();
-                if u.arbitrary()? || members.is_empty() {
-                    let asks = *u.choose(&ASKS)?;
-                    members.push((name, asks.to_vec()));
-                } else {
-                    let index = u.choose_index(members.len())?;
-                    members[index].0 = name;
-                }
-            }
-        }
-        _ => {}
-    }
-    let mut parts = container.parts();
-    if !parts.is_empty() {
-        let index = u.choose_index(parts.len())?;
-        let part = mutate_part(parts[index], u)?;
-        *parts[index] = part;
-    }
-    Ok(container.pack())
-}
-
-/// Mutates a pickle, perhaps with raw bytes of arrays within.
-fn mutate_part(part: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
-    // Often near the end, where what one reader takes for data is left over for another.
-    let place = |u: &mut Unstructured<'_>| {
-        let first = if u.arbitrary()? { part.len().saturating_sub(32) } else { 0 };
-        u.int_in_range(first..=part.len())
-    };
-    Ok(match u.int_in_range(0..=7)? {
-        0 | 1 => {
-            let (at, asks) = (place(u)?, *u.choose(&ASKS)?);
-            [&part[..at], asks, &part[at..]].concat()
-        }
-        // In the place of as many bytes: offsets and lengths stay.
-        2 | 3 => {
-            let (at, asks) = (place(u)?, *u.choose(&ASKS)?);
-            let end = (at + asks.len()).min(part.len());
-            [&part[..at], asks, &part[end..]].concat()
-        }
-        // A piece again, elsewhere.
-        4 => {
-            let (from, to, at) = (place(u)?, place(u)?, place(u)?);
-            let piece = &part[from.min(to)..from.max(to)];
-            [&part[..at], piece, &part[at..]].concat()
-        }
-        5 => {
-            let mut part = part.to_vec();
-            if !part.is_empty() {
-                let at = u.choose_index(part.len())?;
-                part[at] = u.arbitrary()?;
-            }
-            part
-        }
-        _ => by::mutate(part, None, u),
-    })
 }
