@@ -133,3 +133,15 @@ fn the_plain_reading_of_an_array_counts() {
     let file = [&wrapper(inner.len() as u8, &dtype("b1", b""), b"")[..], inner, b"."].concat();
     assert_ne!(judge(&file).verdict, Verdict::Safe);
 }
+
+/// `pickle.py` looks up what a line names that the end of the file cuts short.
+#[test]
+fn a_name_cut_short_is_asked_for_by_older_versions() {
+    let padded = [&text("numpy_array_alignment_bytes")[..], b"K\x10"].concat();
+    let file = |padding: &[u8]| {
+        [&wrapper(3, &dtype("b1", b""), &padded)[..], b"\x06", padding, b"\x00\x00\x00."].concat()
+    };
+    assert_eq!(judge(&file(b"\xff\xff\xff\xff\xff\xff")).verdict, Verdict::Safe);
+    // joblib 1.1 takes three bytes for the array, and what follows for opcodes.
+    assert_ne!(judge(&file(b"\xff\xffcos\n")).verdict, Verdict::Safe);
+}
