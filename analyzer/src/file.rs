@@ -72,7 +72,7 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
         let asking = raw.into_iter().filter(|pickle| {
             // The first letter of every zip is PERSID, which most loaders refuse.
             let is_zips = |reason: &Reason| format == "zip" && reason.rule == "persistent-id";
-            let acts = pickle.reasons.iter().any(|reason| acts(reason) && !is_zips(reason));
+            let acts = pickle.reasons.iter().any(|reason| acts(reason, bytes) && !is_zips(reason));
             acts || !pickle.globals.is_empty()
         });
         items.extend(asking.map(|pickle| FileItem { member: None, loader: None, pickle }));
@@ -106,7 +106,7 @@ fn judge(
 ) -> Vec<(Option<&'static str>, PickleAnalysis)> {
     let plain = analyze_as(&payload.bytes, policy, Loader::Pickle, limits);
     if payload.loader == Some(torch::TENSORS) {
-        let rest = plain.pickles.into_iter().filter(some_act);
+        let rest = plain.pickles.into_iter().filter(|pickle| some_act(pickle, &payload.bytes));
         return rest.map(|pickle| (payload.loader, pickle)).collect();
     }
     let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
@@ -122,9 +122,9 @@ fn judge(
     let mut items: Vec<_> =
         followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
     let unpadded = analyze_as(&payload.bytes, policy, Loader::JoblibUnpadded, limits).pickles;
-    let unpadded = unpadded.into_iter().filter(some_act);
+    let unpadded = unpadded.into_iter().filter(|pickle| some_act(pickle, &payload.bytes));
     items.extend(unpadded.map(|pickle| (Some("joblib.load before 1.2"), pickle)));
-    let plain = plain.pickles.into_iter().filter(some_act);
+    let plain = plain.pickles.into_iter().filter(|pickle| some_act(pickle, &payload.bytes));
     items.extend(plain.map(|pickle| (payload.loader, pickle)));
     items
 }
@@ -141,12 +141,16 @@ const FAILS: [&str; 3] = ["malformed", "memo-index", "nesting"];
 const ASKS: [&str; 3] = ["GLOBAL", "INST", "PERSID"];
 
 /// Whether loading does something that is not allowed, even if it then fails.
-fn acts(reason: &Reason) -> bool {
-    !FAILS.contains(&reason.rule) || reason.rule == "malformed" && ASKS.contains(&reason.opcode)
+fn acts(reason: &Reason, bytes: &[u8]) -> bool {
+    // A name that is no text is looked up by nobody.
+    let is_text =
+        || bytes.get(reason.offset + 1..).is_some_and(|rest| str::from_utf8(rest).is_ok());
+    let asks = reason.rule == "malformed" && ASKS.contains(&reason.opcode) && is_text();
+    asks || !FAILS.contains(&reason.rule)
 }
 
-fn some_act(pickle: &PickleAnalysis) -> bool {
-    pickle.reasons.iter().any(acts)
+fn some_act(pickle: &PickleAnalysis, bytes: &[u8]) -> bool {
+    pickle.reasons.iter().any(|reason| acts(reason, bytes))
 }
 
 fn shift(pickle: &mut PickleAnalysis, by: usize) {
