@@ -7,6 +7,7 @@ use crate::container::{self, Damage, Payload, torch};
 use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::policy::Policy;
+use crate::rules;
 use crate::stream::{analyze_as, analyze_with};
 use crate::verdict::{Malformed, PickleAnalysis, Reason, Severity, Verdict};
 
@@ -71,8 +72,8 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
         };
         let asking = raw.into_iter().filter(|pickle| {
             // The first letter of every zip is PERSID, which most loaders refuse.
-            let is_zips = |reason: &Reason| format == "zip" && reason.rule == "persistent-id";
-            let acts = pickle.reasons.iter().any(|reason| acts(reason, bytes) && !is_zips(reason));
+            let is_zips = |rule: &str| format == "zip" && rule == "persistent-id";
+            let acts = pickle.rules.iter().any(|rule| rules::acts(rule) && !is_zips(rule));
             acts || !pickle.globals.is_empty()
         });
         items.extend(asking.map(|pickle| FileItem { member: None, loader: None, pickle }));
@@ -106,7 +107,7 @@ fn judge(
 ) -> Vec<(Option<&'static str>, PickleAnalysis)> {
     let plain = analyze_as(&payload.bytes, policy, Loader::Pickle, limits);
     if payload.loader == Some(torch::TENSORS) {
-        let rest = plain.pickles.into_iter().filter(|pickle| some_act(pickle, &payload.bytes));
+        let rest = plain.pickles.into_iter().filter(PickleAnalysis::acts);
         return rest.map(|pickle| (payload.loader, pickle)).collect();
     }
     let wrapper = |pickle: &PickleAnalysis| pickle.globals.iter().any(|name| name == WRAPPER);
@@ -122,36 +123,15 @@ fn judge(
     let mut items: Vec<_> =
         followed.into_iter().map(|pickle| (Some("joblib.load"), pickle)).collect();
     let unpadded = analyze_as(&payload.bytes, policy, Loader::JoblibUnpadded, limits).pickles;
-    let unpadded = unpadded.into_iter().filter(|pickle| some_act(pickle, &payload.bytes));
+    let unpadded = unpadded.into_iter().filter(PickleAnalysis::acts);
     items.extend(unpadded.map(|pickle| (Some("joblib.load before 1.2"), pickle)));
-    let plain = plain.pickles.into_iter().filter(|pickle| some_act(pickle, &payload.bytes));
+    let plain = plain.pickles.into_iter().filter(PickleAnalysis::acts);
     items.extend(plain.map(|pickle| (payload.loader, pickle)));
     items
 }
 
 /// What marks a file of joblib's.
 const WRAPPER: &str = "joblib.numpy_pickle.NumpyArrayWrapper";
-
-/// Reasons for which a load fails, or takes what it does not have: not such for which it does what
-/// is not allowed, or may read on elsewhere than it was followed.
-const FAILS: [&str; 3] = ["malformed", "memo-index", "nesting"];
-
-/// Opcodes that ask for what a line names: `pickle.py`, by which joblib loads, takes one that the end
-/// of the file cuts short, and asks.
-const ASKS: [&str; 3] = ["GLOBAL", "INST", "PERSID"];
-
-/// Whether loading does something that is not allowed, even if it then fails.
-fn acts(reason: &Reason, bytes: &[u8]) -> bool {
-    // A name that is no text is looked up by nobody.
-    let is_text =
-        || bytes.get(reason.offset + 1..).is_some_and(|rest| str::from_utf8(rest).is_ok());
-    let asks = reason.rule == "malformed" && ASKS.contains(&reason.opcode) && is_text();
-    asks || !FAILS.contains(&reason.rule)
-}
-
-fn some_act(pickle: &PickleAnalysis, bytes: &[u8]) -> bool {
-    pickle.reasons.iter().any(|reason| acts(reason, bytes))
-}
 
 fn shift(pickle: &mut PickleAnalysis, by: usize) {
     pickle.offset += by;
@@ -185,6 +165,7 @@ fn damaged(damage: Damage, length: usize) -> FileItem {
             length,
             verdict: Verdict::Unproven,
             reasons: vec![reason],
+            rules: vec![damage.rule],
             malformed,
             ..PickleAnalysis::default()
         },

@@ -5,6 +5,7 @@
 //! facts to the judge and must not itself know what is allowed.
 
 mod contain;
+mod cut;
 mod frame;
 mod memo;
 mod recall;
@@ -20,8 +21,8 @@ use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::policy::Policy;
 
-/// Why a run ends: mostly a fault at which every unpickler raises, so that nothing after it is
-/// loaded.
+/// Why a run ends: mostly a fault (`malformed`) at which every unpickler raises, so that nothing
+/// after it is loaded.
 pub(crate) struct Fault {
     /// The rule for its reason.
     pub rule: &'static str,
@@ -38,6 +39,11 @@ impl Fault {
     /// No fault of the input: the analysis went as far as it may.
     pub(crate) fn budget(message: impl Into<String>) -> Self {
         Self { rule: "budget", message: message.into() }
+    }
+
+    /// No fault of the input: the loader goes on where it can't be followed.
+    pub(crate) fn lost(message: impl Into<String>) -> Self {
+        Self { rule: "unknown-extent", message: message.into() }
     }
 }
 

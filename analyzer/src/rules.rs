@@ -39,6 +39,7 @@ rules! {
     "setitem" "SETITEM or SETITEMS calls a method of an object that the policy does not let be set.";
     "state" "BUILD restores a state that the object's contract does not allow.";
     "stream-memo" "A later pickle of the stream means another object to an Unpickler used again.";
+    "unknown-extent" "A loader reads an array behind an opcode, and where it goes on is not known.";
     "unlisted-call" "A global that the policy does not know is called.";
     "unlisted-global" "A global that the policy does not know is asked for.";
 }
@@ -46,4 +47,14 @@ rules! {
 /// The rule of that name.
 pub fn rule(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
+}
+
+/// Rules of what makes a load fail, or take what it does not have: not do what is not allowed, nor
+/// read on elsewhere than it was followed.
+const FAILS: [&str; 3] = ["malformed", "memo-index", "nesting"];
+
+/// Whether a load of which the rule speaks may do something that is not allowed, even if it then
+/// fails.
+pub(crate) fn acts(rule: &str) -> bool {
+    !FAILS.contains(&rule)
 }

@@ -80,6 +80,8 @@ impl Rest {
         let globals = next.globals.into_iter().filter(|name| new(&mut self.globals, name));
         last.globals.extend(globals);
         last.calls.extend(next.calls.into_iter().filter(|name| new(&mut self.calls, name)));
+        let missing = next.rules.into_iter().filter(|rule| !last.rules.contains(rule));
+        last.rules.extend(missing.collect::<Vec<_>>());
         if last.reasons.len() < MAX_PICKLES {
             last.reasons.extend(next.reasons);
         }
@@ -104,6 +106,7 @@ fn drive(
         let instruction = match reader.read() {
             Ok(instruction) => instruction,
             Err(error) => {
+                machine.ask_cut_short(&error);
                 return (bytes.len() - offset, Some((error.offset, error.kind.to_string().into())));
             }
         };
@@ -176,8 +179,12 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
     let findings = machine.judge.record.take();
     let mut verdict = findings.verdict;
     let mut reasons = findings.reasons;
+    let mut rules = findings.rules;
     let mut malformed = None;
     if let Some((offset, Fault { rule, message })) = fault {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
         let opcode = bytes.get(offset).and_then(|byte| Opcode::from_byte(*byte));
         reasons.push(Reason {
             rule,
@@ -200,5 +207,6 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
         calls: findings.calls,
         malformed,
         holds: findings.holds,
+        rules,
     }
 }

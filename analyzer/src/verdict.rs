@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
+
 /// A judgement on a pickle, ordered from harmless to harmful.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -87,6 +89,16 @@ pub struct PickleAnalysis {
     /// Constants in it whose bytes are pickles themselves. Loading it does not load them; whoever
     /// takes them out may. They count for no verdict.
     pub holds: Vec<Held>,
+    /// Every rule that fired, each once, whether or not a reason of it was kept.
+    #[serde(skip)]
+    pub(crate) rules: Vec<&'static str>,
+}
+
+impl PickleAnalysis {
+    /// Whether loading it may do something that is not allowed, even if it then fails.
+    pub(crate) fn acts(&self) -> bool {
+        self.rules.iter().any(|rule| rules::acts(rule))
+    }
 }
 
 /// A constant whose bytes are a pickle.

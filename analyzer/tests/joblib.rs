@@ -145,3 +145,62 @@ fn a_name_cut_short_is_asked_for_by_older_versions() {
     // joblib 1.1 takes three bytes for the array, and what follows for opcodes.
     assert_ne!(judge(&file(b"\xff\xffcos\n")).verdict, Verdict::Safe);
 }
+
+/// A file of which joblib 1.1 takes `opcodes` for opcodes, where later versions see an array and the
+/// padding before it.
+fn older(opcodes: &[u8]) -> Vec<u8> {
+    const ARRAY: u8 = 200;
+    let padded = [&text("numpy_array_alignment_bytes")[..], b"K\x10"].concat();
+    let wrapper = wrapper(ARRAY, &dtype("b1", b""), &padded);
+    // The length of the padding is the first byte of the older version's array, and no opcode.
+    let array = [u8::MAX; ARRAY as usize];
+    let room = 256 - opcodes.len();
+    [&wrapper[..], &array, opcodes, &vec![u8::MAX; room], b"."].concat()
+}
+
+fn is_told_of_older(opcodes: &[u8], rule: &str) -> bool {
+    let judged = judge(&older(opcodes));
+    let mut older =
+        judged.items.iter().filter(|item| item.loader == Some("joblib.load before 1.2"));
+    older.any(|item| item.pickle.reasons.iter().any(|reason| reason.rule == rule))
+}
+
+/// `pickle.py` misses INST's mark only after it has asked for the class.
+#[test]
+fn a_class_is_asked_for_without_a_mark() {
+    assert_eq!(judge(&older(b"")).verdict, Verdict::Safe);
+    assert!(is_told_of_older(b"iunlisted\nname\n", "unlisted-global"));
+}
+
+/// `pickle.py` sets whole pairs before it misses a value.
+#[test]
+fn items_are_set_before_a_value_is_missed() {
+    assert_eq!(judge(&older(b"}(NNNu")).verdict, Verdict::Safe);
+    assert!(is_told_of_older(b"(NNNu", "setitem"));
+}
+
+/// Where the array within a frame ends, the frame goes on.
+#[test]
+fn an_array_within_a_frame_is_not_the_end() {
+    let wrapper = wrapper(0, &dtype("b1", b""), b"");
+    let length = [wrapper.len() as u8 + 20, 0, 0, 0, 0, 0, 0, 0];
+    let opcodes = [b"\x95", &length[..], &wrapper].concat();
+    assert!(is_told_of_older(&opcodes, "unknown-extent"));
+}
+
+/// Of an array whose length is not known, anything may follow.
+#[test]
+fn an_array_of_unknown_length_is_not_the_end() {
+    let again = [&text("shape")[..], b"K\x02\x85"].concat();
+    let opcodes = wrapper(0, &dtype("b1", b""), &again);
+    assert!(is_told_of_older(&opcodes, "unknown-extent"));
+}
+
+/// More reasons than are kept may be such for which a load only fails: one that is not counts.
+#[test]
+fn a_reason_that_is_not_kept_counts() {
+    let opcodes = [&b"Nr\xff\xff\xff\x7f"[..], &b"h\0".repeat(50)].concat();
+    assert_eq!(judge(&older(&opcodes)).verdict, Verdict::Safe);
+    let opcodes = [&opcodes[..], b"cunlisted\nname\n"].concat();
+    assert_ne!(judge(&older(&opcodes)).verdict, Verdict::Safe);
+}

@@ -20,6 +20,8 @@ pub(crate) struct Record {
     alive: Alive,
     verdict: Verdict,
     reasons: Vec<Reason>,
+    /// Every rule that fired, each once.
+    rules: Vec<&'static str>,
     globals: Vec<String>,
     calls: Vec<String>,
     /// In which pickle of the stream each global was last resolved, called and proved denied.
@@ -38,6 +40,7 @@ impl Default for Record {
             alive: Alive::BOTH,
             verdict: Verdict::Safe,
             reasons: Vec::new(),
+            rules: Vec::new(),
             globals: Vec::new(),
             calls: Vec::new(),
             seen: Vec::new(),
@@ -52,6 +55,7 @@ impl Default for Record {
 pub(crate) struct Findings {
     pub verdict: Verdict,
     pub reasons: Vec<Reason>,
+    pub rules: Vec<&'static str>,
     pub globals: Vec<String>,
     pub calls: Vec<String>,
     pub holds: Vec<Held>,
@@ -98,6 +102,9 @@ impl Record {
             Severity::Warning => Verdict::Unproven,
             Severity::Error => Verdict::Dangerous,
         };
+        if !self.rules.contains(&rule) {
+            self.rules.push(rule);
+        }
         let graver = verdict > self.verdict;
         self.verdict = self.verdict.max(verdict);
         if self.is_full() && !graver {
@@ -180,6 +187,7 @@ impl Record {
         Findings {
             verdict: std::mem::take(&mut self.verdict),
             reasons: std::mem::take(&mut self.reasons),
+            rules: std::mem::take(&mut self.rules),
             globals: std::mem::take(&mut self.globals),
             calls: std::mem::take(&mut self.calls),
             holds: std::mem::take(&mut self.holds),

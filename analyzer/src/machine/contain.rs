@@ -54,8 +54,10 @@ impl Machine<'_, '_> {
     }
 
     pub(super) fn set_items(&mut self, target: Value, items: &[Value]) -> Result<(), Fault> {
-        if !items.len().is_multiple_of(2) {
-            return Err("an odd number of items for a dict".into());
+        let odd = !items.len().is_multiple_of(2);
+        if odd {
+            // `pickle.py` sets all whole pairs before it misses a value.
+            self.judge.record.may_stop(Alive::PY);
         }
         self.keep(items);
         if let Value::Dict(dict) = target {
@@ -72,8 +74,11 @@ impl Machine<'_, '_> {
             self.judge.fact(Fact::SetItem(target));
             self.hold(target, items);
         }
-        for key in items.iter().step_by(2) {
-            self.hash(*key);
+        for pair in items.chunks_exact(2) {
+            self.hash(pair[0]);
+        }
+        if odd {
+            return Err("an odd number of items for a dict".into());
         }
         Ok(())
     }

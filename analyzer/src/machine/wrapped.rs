@@ -118,13 +118,13 @@ impl Machine<'_, '_> {
         if let (Value::Instance(id), Some(wrapped)) = (target, &mut self.wrapped)
             && !wrapped.built.insert(id)
         {
-            return Err("an array's wrapper is given a second state".into());
+            return Err(Fault::lost("an array's wrapper is given a second state"));
         }
         if self.frame_end.is_some_and(|frame| frame > end) {
-            return Err("an array's bytes begin within a frame".into());
+            return Err(Fault::lost("an array's bytes begin within a frame"));
         }
         let behind = self.array_behind(state);
-        behind.ok_or_else(|| "how many bytes of an array follow is not known".into())
+        behind.ok_or_else(|| Fault::lost("how many bytes of an array follow is not known"))
     }
 
     fn array_behind(&self, state: Value) -> Option<Behind> {
