@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 use crate::limits::Limits;
-use crate::probe::is_pickle;
+use crate::probe;
 
 /// A stream of pickles found in a file.
 #[derive(Clone, Debug)]
@@ -25,10 +25,20 @@ pub(crate) struct Payload<'a> {
     pub member: Option<String>,
     /// What loads it, where it is not `pickle.load` of the whole file.
     pub loader: Option<&'static str>,
+    /// The container that these bytes are themselves: whoever loads them as a pickle mostly fails at
+    /// once.
+    pub container: Option<&'static str>,
     /// Offset in bytes of the stream in its member.
     pub offset: usize,
     /// The stream.
     pub bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Payload<'a> {
+    /// What `pickle.load` of a whole file or member loads.
+    fn whole(member: Option<String>, bytes: Cow<'a, [u8]>) -> Self {
+        Self { member, loader: None, container: None, offset: 0, bytes }
+    }
 }
 
 /// Something that could not be unpacked.
@@ -65,8 +75,7 @@ pub(crate) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Contents<'a> {
     let format = unpacker.unpack(None, Cow::Borrowed(bytes), 0);
     let mut contents = unpacker.contents;
     if format.is_none() {
-        let bytes = Cow::Borrowed(bytes);
-        contents.payloads.push(Payload { member: None, loader: None, offset: 0, bytes });
+        contents.payloads.push(Payload::whole(None, Cow::Borrowed(bytes)));
     }
     contents.format = format;
     contents
@@ -145,12 +154,21 @@ impl<'a> Unpacker<'_, 'a> {
             return Some(format);
         }
         match format {
-            "zip" => zipped::unpack(self, member, &bytes, depth),
             "npy" => npy::unpack(self, member, bytes),
-            "tar" => tarball::unpack(self, member, &bytes, depth),
             "torch" => torch::unpack(self, member, bytes),
-            "7z" => sevenz::unpack(self, member, &bytes, depth),
-            _ => compressed::unpack(self, member, format, &bytes, depth),
+            _ => {
+                match format {
+                    "zip" => zipped::unpack(self, member, &bytes, depth),
+                    "tar" => tarball::unpack(self, member, &bytes, depth),
+                    "7z" => sevenz::unpack(self, member, &bytes, depth),
+                    _ => compressed::unpack(self, member, format, &bytes, depth),
+                }
+                // A tar begins with a name of anyone's choice, which `pickle.load` takes for opcodes.
+                if probe::is_begun(&bytes) {
+                    let whole = Payload::whole(member.map(str::to_owned), bytes);
+                    self.contents.payloads.push(Payload { container: Some(format), ..whole });
+                }
+            }
         }
         Some(format)
     }
@@ -212,10 +230,9 @@ impl<'a> Unpacker<'_, 'a> {
     fn member(&mut self, name: String, loader: Option<&'static str>, bytes: Vec<u8>, depth: u32) {
         if recognise(&bytes).is_some() {
             self.unpack(Some(&name), Cow::Owned(bytes), depth + 1);
-        } else if loader.is_some() || is_pickle(&bytes) {
-            let bytes = Cow::Owned(bytes);
-            let payload = Payload { member: Some(name), loader, offset: 0, bytes };
-            self.contents.payloads.push(payload);
+        } else if loader.is_some() || probe::is_pickle(&bytes) {
+            let whole = Payload::whole(Some(name), Cow::Owned(bytes));
+            self.contents.payloads.push(Payload { loader, ..whole });
         }
     }
 

@@ -63,24 +63,9 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
         payloads => payloads.par_iter().flat_map_iter(judged).collect(),
     };
     items.extend(contents.damage.into_iter().map(|damage| damaged(damage, bytes.len())));
-    if let Some(format) = contents.format {
-        // What `pickle.load` of the file itself would ask for counts as well: a tar's first bytes
-        // are a name of anyone's choice. (Torch's oldest format is a stream of pickles, judged above.)
-        let raw = match format {
-            "torch" => Vec::new(),
-            _ => analyze_with(bytes, policy, limits).pickles,
-        };
-        let asking = raw.into_iter().filter(|pickle| {
-            // The first letter of every zip is PERSID, which most loaders refuse.
-            let is_zips = |rule: &str| format == "zip" && rule == "persistent-id";
-            let acts = pickle.rules.iter().any(|rule| rules::acts(rule) && !is_zips(rule));
-            acts || !pickle.globals.is_empty()
-        });
-        items.extend(asking.map(|pickle| FileItem { member: None, loader: None, pickle }));
-        if items.is_empty() {
-            let pickle = PickleAnalysis { length: bytes.len(), ..PickleAnalysis::default() };
-            items.push(FileItem { member: None, loader: Some(format), pickle });
-        }
+    if items.is_empty() {
+        let pickle = PickleAnalysis { length: bytes.len(), ..PickleAnalysis::default() };
+        items.push(FileItem { member: None, loader: contents.format, pickle });
     }
     let verdict = items.iter().map(|item| item.pickle.verdict).max().unwrap_or_default();
     FileAnalysis { verdict, format: contents.format, items }
@@ -88,6 +73,10 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
 
 /// What is said of a payload.
 fn items_of(payload: &Payload<'_>, policy: &Policy, limits: &Limits) -> Vec<FileItem> {
+    let told = |(_, pickle): &(Option<&'static str>, PickleAnalysis)| match payload.container {
+        Some(container) => asks(pickle, container),
+        None => true,
+    };
     let item = |(loader, mut pickle): (Option<&'static str>, PickleAnalysis)| {
         for held in &mut pickle.holds {
             let bytes = &payload.bytes[held.offset..held.offset + held.length];
@@ -96,7 +85,15 @@ fn items_of(payload: &Payload<'_>, policy: &Policy, limits: &Limits) -> Vec<File
         shift(&mut pickle, payload.offset);
         FileItem { member: payload.member.clone(), loader, pickle }
     };
-    judge(payload, policy, limits).into_iter().map(item).collect()
+    judge(payload, policy, limits).into_iter().filter(told).map(item).collect()
+}
+
+/// Whether a container that is loaded as a pickle asks for anything before that fails.
+fn asks(pickle: &PickleAnalysis, container: &str) -> bool {
+    // The first letter of every zip is PERSID, which most loaders refuse.
+    let is_zips = |rule: &str| container == "zip" && rule == "persistent-id";
+    let acts = pickle.rules.iter().any(|rule| rules::acts(rule) && !is_zips(rule));
+    acts || !pickle.globals.is_empty()
 }
 
 /// The pickles of a payload, each with what loads it.

@@ -1,6 +1,6 @@
 //! Tells pickles from other bytes, where nothing else says what they are.
 
-use assay_pickle::{Opcode, Reader};
+use assay_pickle::{Error, ErrorKind, Opcode, Reader};
 
 /// Opcodes read before a member that is neither framed nor declared is taken for a pickle.
 const MAX_PROBE: usize = 1 << 16;
@@ -31,11 +31,27 @@ pub(crate) fn is_pickle(bytes: &[u8]) -> bool {
             Ok(instruction) => {
                 names |= ASKS.contains(&instruction.opcode);
             }
-            Err(_) => return names,
+            Err(error) => return names || is_cut_name(bytes, &error),
         }
         opcodes += 1;
     }
     true
+}
+
+/// Whether a load of the bytes gets further than their first opcode.
+pub(crate) fn is_begun(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    (0..2).all(|_| match reader.read() {
+        Ok(_) => true,
+        Err(error) => is_cut_name(bytes, &error),
+    })
+}
+
+/// Whether the fault is the end of the input within a global's name: `pickle.py` asks for it.
+fn is_cut_name(bytes: &[u8], error: &Error) -> bool {
+    let opcode = bytes.get(error.offset).and_then(|byte| Opcode::from_byte(*byte));
+    let is_name = matches!(opcode, Some(Opcode::Global | Opcode::Inst));
+    is_name && error.kind == ErrorKind::MissingNewline
 }
 
 /// Whether the bytes are one pickle from the first to the last that declares its protocol or asks
@@ -65,5 +81,7 @@ mod tests {
             assert!(!is_whole_pickle(chance), "{chance:?}");
         }
         assert!(!is_pickle(b"The end") && is_pickle(b"cos\nsystem\n\xff"));
+        assert!(is_pickle(b"cos\nsystem") && is_begun(b"cos\nsystem"));
+        assert!(is_begun(b"N.") && !is_begun(b"N\xff") && !is_begun(b""));
     }
 }

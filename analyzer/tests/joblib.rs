@@ -2,6 +2,8 @@
 //!
 //! Each file hides a call among what this analyser, or one version of joblib, takes for an array.
 
+use std::io::Write;
+
 use assay_analyzer::{FileAnalysis, Policy, Verdict, analyze_file};
 
 const ATTACK: &[u8] = b"cos\nsystem\n(S'true'\ntR.";
@@ -203,4 +205,34 @@ fn a_reason_that_is_not_kept_counts() {
     assert_eq!(judge(&older(&opcodes)).verdict, Verdict::Safe);
     let opcodes = [&opcodes[..], b"cunlisted\nname\n"].concat();
     assert_ne!(judge(&older(&opcodes)).verdict, Verdict::Safe);
+}
+
+/// `joblib.load` knows no archives: to it a tar is a pickle that begins with a name.
+#[test]
+fn a_tar_is_followed_as_joblib_reads_it() {
+    let array = [b'C', ATTACK.len() as u8];
+    let pickle =
+        [&wrapper(array.len() as u8, &dtype("b1", b""), b"")[..], &array, ATTACK, b"0."].concat();
+    assert_ne!(judge(&pickle).verdict, Verdict::Safe);
+    // No pickle itself, and as long as a block of the archive.
+    let filler = vec![b'x'; 512 - pickle.len()];
+    let member = [&filler[..], &pickle].concat();
+    let mut header = tar::Header::new_ustar();
+    // To `pickle`, a constant up to where the pickle begins; the rest of the name is in it.
+    let length = 512 - 5 + filler.len() as u32;
+    let constant = [b"B", &length.to_le_bytes()[..], b"name"].concat();
+    header.as_mut_bytes()[..constant.len()].copy_from_slice(&constant);
+    header.set_size(member.len() as u64);
+    header.set_cksum();
+    let file = [&header.as_bytes()[..], &member].concat();
+    let judged = judge(&file);
+    assert_eq!(judged.format, Some("tar"));
+    assert!(judged.items.iter().any(|item| item.loader == Some("joblib.load")));
+    assert_ne!(judged.verdict, Verdict::Safe);
+    // Nor does it look for them in what it unpacks.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&file).expect("in memory");
+    let judged = judge(&packed.finish().expect("in memory"));
+    assert_eq!(judged.format, Some("gzip"));
+    assert_ne!(judged.verdict, Verdict::Safe);
 }

@@ -34,6 +34,7 @@ pub(super) fn unpack<'b>(
         unpacker.contents.payloads.push(Payload {
             member: member.map(str::to_owned),
             loader: Some(format),
+            container: None,
             offset: 0,
             bytes: Cow::Owned(data),
         });

@@ -34,6 +34,7 @@ pub(super) fn unpack<'a>(
     unpacker.contents.payloads.push(Payload {
         member: member.map(str::to_owned),
         loader: Some("numpy.load"),
+        container: None,
         offset: start,
         bytes,
     });

@@ -22,7 +22,7 @@ pub(super) fn unpack<'a>(
 ) {
     let mut add = |loader, offset, bytes| {
         let member = member.map(str::to_owned);
-        unpacker.contents.payloads.push(Payload { member, loader, offset, bytes });
+        unpacker.contents.payloads.push(Payload { member, loader, container: None, offset, bytes });
     };
     match end_of_pickles(&bytes) {
         // As it is not whole, all of it is the pickles'.
