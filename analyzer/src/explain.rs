@@ -71,7 +71,7 @@ pub fn explain(files: &[&[u8]], given: &[String]) -> Result<Explanation, PolicyE
     let base = Policy::load(&includes)?;
     let (verdict, _) = judge(files, &base);
     let mut own: BTreeMap<String, BTreeSet<How>> = BTreeMap::new();
-    let mut proposal = render(&includes, &own);
+    let mut proposal = render(&includes, None, &own);
     for _ in 0..MAX_ROUNDS {
         let mut policy = Policy::from_text("proposal", &proposal)?;
         let usages = policy.watch();
@@ -88,8 +88,12 @@ pub fn explain(files: &[&[u8]], given: &[String]) -> Result<Explanation, PolicyE
         if !new {
             break;
         }
-        proposal = render(&includes, &own);
+        proposal = render(&includes, None, &own);
     }
+    // Some are asked for only once what comes before is allowed.
+    let globals = asked_for(files, &Policy::from_text("proposal", &proposal)?);
+    let only: BTreeSet<_> = globals.iter().filter_map(|global| base.key_of(global)).collect();
+    let proposal = render(&includes, Some(&only), &own);
     let policy = Policy::from_text("proposal", &proposal)?;
     let (after, reasons) = judge(files, &policy);
     let entries = globals.iter().map(|global| needed(global, &base)).collect();
@@ -112,19 +116,19 @@ fn judge(files: &[&[u8]], policy: &Policy) -> (Verdict, Vec<Reason>) {
 }
 
 /// Every global that the files ask for, in order.
-fn asked_for(files: &[&[u8]], policy: &Policy) -> Vec<String> {
+fn asked_for(files: &[&[u8]], policy: &Policy) -> BTreeSet<String> {
     let mut globals = BTreeSet::new();
     for bytes in files {
         for item in analyze_file(bytes, policy).items {
             globals.extend(item.pickle.globals);
         }
     }
-    globals.into_iter().collect()
+    globals
 }
 
 /// The profiles to include: the smallest under which the files are safe, else, one after the
 /// other, whichever knows most of the globals that are still unknown.
-fn best_fit(files: &[&[u8]], globals: &[String]) -> Result<Vec<String>, PolicyError> {
+fn best_fit(files: &[&[u8]], globals: &BTreeSet<String>) -> Result<Vec<String>, PolicyError> {
     let mut profiles = Vec::new();
     for (name, _) in Policy::builtin() {
         let policy = Policy::load(&[name])?;
@@ -167,14 +171,23 @@ fn needed(global: &str, base: &Policy) -> Needed {
     }
 }
 
-/// The proposal as TOML.
-fn render(includes: &[String], own: &BTreeMap<String, BTreeSet<How>>) -> String {
+/// The proposal as TOML; of what is included, `only` these globals.
+fn render(
+    includes: &[String],
+    only: Option<&BTreeSet<String>>,
+    own: &BTreeMap<String, BTreeSet<How>>,
+) -> String {
     let mut out = String::from("summary = \"proposed by `assay policy explain`\"\n");
     let list = |items: &[String]| {
         let quoted: Vec<_> = items.iter().map(|item| quote(item)).collect();
         format!("[{}]", quoted.join(", "))
     };
     let _ = writeln!(out, "includes = {}", list(includes));
+    if let Some(only) = only {
+        let lines: String = only.iter().map(|key| format!("    {},\n", quote(key))).collect();
+        let lines = if lines.is_empty() { lines } else { format!("\n{lines}") };
+        let _ = writeln!(out, "only = [{lines}]");
+    }
     for (global, uses) in own {
         let pick = |of: fn(&How) -> Option<&String>| -> Vec<String> {
             uses.iter().filter_map(of).cloned().collect()
@@ -254,6 +267,19 @@ mod tests {
         assert_eq!(analyze_file(pickle, &policy).verdict, Verdict::Safe);
         let other = b"\x80\x02cshop\nLines\nX\x01\0\0\0a\x85R.";
         assert_ne!(analyze_file(other, &policy).verdict, Verdict::Safe);
+    }
+
+    #[test]
+    fn a_proposal_allows_no_more_than_the_files_ask_for() {
+        let explained = proposal(b"ccollections\nOrderedDict\n(tR.");
+        assert!(explained.proposal.contains("only = [\n    \"collections:OrderedDict\",\n]\n"));
+        let policy = Policy::from_text("own", &explained.proposal).unwrap();
+        let counter = b"ccollections\nCounter\n.";
+        assert_eq!(
+            analyze_file(counter, &Policy::load(&["stdlib"]).unwrap()).verdict,
+            Verdict::Safe
+        );
+        assert_ne!(analyze_file(counter, &policy).verdict, Verdict::Safe);
     }
 
     #[test]

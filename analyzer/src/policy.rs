@@ -24,7 +24,7 @@ pub use pattern::{Contents, Pattern, Signature};
 pub use unfound::{Because, Unfound, unfound};
 pub(crate) use usage::{How, Usage};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Contracts and deny list, ready to be asked.
@@ -34,6 +34,8 @@ pub struct Policy {
     contracts: Vec<Arc<Contract>>,
     /// Module, then qualified name, to the index in `contracts`.
     index: HashMap<String, HashMap<String, usize>>,
+    /// The globals that a pickle may ask for, `module:name`; `None`: all that have a contract.
+    only: Option<HashSet<String>>,
     deny: Arc<deny::DenyList>,
     renames: Arc<Renames>,
     /// Modules whose code any allowed callable may run.
@@ -73,7 +75,14 @@ impl Policy {
 
     /// The contract of a dotted name, `module.qualname`.
     pub(crate) fn find(&self, name: &str) -> Option<&Contract> {
-        name.rmatch_indices('.').find_map(|(dot, _)| self.contract(&name[..dot], &name[dot + 1..]))
+        let (module, name) = self.split(name)?;
+        self.contract(module, name)
+    }
+
+    /// Where the module of a dotted name ends, if there is a contract of it.
+    fn split<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
+        let mut splits = name.rmatch_indices('.').map(|(dot, _)| (&name[..dot], &name[dot + 1..]));
+        splits.find(|(module, name)| self.contract(module, name).is_some())
     }
 
     /// Whether there is a contract of the dotted name.
@@ -91,7 +100,9 @@ impl Policy {
         let mut globals: Vec<_> = self
             .index
             .iter()
-            .flat_map(|(module, names)| names.keys().map(|name| (module.clone(), name.clone())))
+            .flat_map(|(module, names)| names.keys().map(move |name| (module, name)))
+            .filter(|(module, name)| self.may_be_asked(module, name))
+            .map(|(module, name)| (module.clone(), name.clone()))
             .collect();
         globals.sort();
         globals
@@ -102,6 +113,24 @@ impl Policy {
         let mut modules: Vec<_> = self.index.keys().cloned().collect();
         modules.sort();
         modules
+    }
+
+    /// Whether a pickle may ask for the global, if that has a contract: others of an included
+    /// profile may be left out, and are known then only for what allowed calls give.
+    pub(crate) fn may_be_asked(&self, module: &str, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&self.key(module, name)))
+    }
+
+    /// How contracts know a global, `module:name`.
+    pub(crate) fn key(&self, module: &str, name: &str) -> String {
+        let (module, name) = self.renames.canonical(module, name);
+        format!("{module}:{name}")
+    }
+
+    /// How contracts know the global of a dotted name, if one does.
+    pub(crate) fn key_of(&self, name: &str) -> Option<String> {
+        let (module, name) = self.split(name)?;
+        Some(self.key(module, name))
     }
 
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.

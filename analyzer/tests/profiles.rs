@@ -135,3 +135,48 @@ fn a_later_policy_has_the_say() {
     assert_eq!(has_the_say(&["stdlib", &name]), Some(true));
     assert_eq!(has_the_say(&[&name, "stdlib"]), Some(false));
 }
+
+const COUNTER: &[u8] = b"ccollections\nCounter\n.";
+const DEQUE: &[u8] = b"ccollections\ndeque\n.";
+
+fn own(only: &str) -> String {
+    format!("summary = 'x'\nincludes = ['stdlib']\nonly = {only}\n")
+}
+
+/// Of what a policy includes it can leave out all but some, which others may add again.
+#[test]
+fn only_some_of_what_is_included_may_be_asked_for() {
+    let policy = Policy::from_text("own", &own("['collections:Counter']")).expect("a policy");
+    assert_eq!(analyze(COUNTER, &policy).verdict, Verdict::Safe);
+    assert_eq!(analyze(DEQUE, &policy).verdict, Verdict::Unproven);
+    assert_eq!(policy.globals(), [("collections".to_owned(), "Counter".to_owned())]);
+    assert!(policy.allows_resolve("collections.Counter"));
+    assert!(!policy.allows_resolve("collections.deque"));
+    let none = Policy::from_text("own", &own("[]")).expect("a policy");
+    assert_eq!(analyze(COUNTER, &none).verdict, Verdict::Unproven);
+    assert_eq!(analyze(b"].", &none).verdict, Verdict::Safe);
+    let error = Policy::from_text("own", &own("['os:system']")).expect_err("not included");
+    assert!(error.to_string().contains("`os:system`"), "{error}");
+}
+
+/// What an allowed call gives is known though no pickle may ask for its class.
+#[test]
+fn what_is_left_out_is_known_where_a_call_gives_it() {
+    let text = "summary = 'x'\nincludes = ['stdlib']\nonly = ['builtins:iter']\n";
+    let policy = Policy::from_text("own", text).expect("a policy");
+    // The state of a list's iterator: an index.
+    assert_eq!(analyze(b"cbuiltins\niter\n(]tRK\x00b.", &policy).verdict, Verdict::Safe);
+    assert_eq!(analyze(b"cbuiltins\nrange\n.", &policy).verdict, Verdict::Unproven);
+}
+
+/// The spelling before a library moved something is as good as the present one.
+#[test]
+fn former_spellings_may_be_meant() {
+    let text = "summary = 'x'\nincludes = ['numpy']\nonly = ['numpy.core.multiarray:scalar']\n";
+    let policy = Policy::from_text("own", text).expect("a policy");
+    for module in ["numpy.core.multiarray", "numpy._core.multiarray"] {
+        let pickle = format!("c{module}\nscalar\n.");
+        assert_eq!(analyze(pickle.as_bytes(), &policy).verdict, Verdict::Safe, "{module}");
+    }
+    assert_eq!(analyze(b"cnumpy\nndarray\n.", &policy).verdict, Verdict::Unproven);
+}

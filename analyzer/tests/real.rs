@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use assay_analyzer::{Policy, Verdict, analyze_file};
+use assay_analyzer::{Policy, Verdict, analyze_file, explain};
 use assay_pickle::{Opcode, Reader};
 
 #[derive(serde::Deserialize)]
@@ -70,6 +70,21 @@ fn real_pickles_are_safe_under_their_profile() {
         }
     }
     assert!(seen >= 300, "{seen} files are too few to show anything");
+}
+
+/// A proposal names what a file asks for and no more, and that is enough.
+#[test]
+fn proposals_are_minimal_and_enough() {
+    for (_, files) in selection() {
+        for real in files {
+            let names: Vec<_> = real.profile.split('+').map(str::to_owned).collect();
+            let explained = explain(&[&real.bytes], &names).expect("a built-in profile");
+            let only = explained.proposal.matches("\n    \"").count();
+            assert!(only <= explained.entries.len(), "{}: {}", real.file, explained.proposal);
+            let missed = MISSES.iter().any(|(part, _)| real.file.contains(part));
+            assert!(explained.proved || missed, "{}: {}", real.file, explained.proposal);
+        }
+    }
 }
 
 /// A span of bytes and what to put there instead.

@@ -33,6 +33,8 @@ enum Era {
     Plain,
     /// From 4: dots walk attributes.
     Dotted,
+    /// No pickle asks: the policy itself says what a call gives.
+    Given,
 }
 
 /// Bytes of a name beyond which no policy is asked: no module or class is called so.
@@ -73,6 +75,10 @@ impl<'p> Globals<'p> {
             3 => Era::Plain,
             _ => Era::Dotted,
         };
+        self.entry(policy, module, name, era)
+    }
+
+    fn entry(&mut self, policy: &'p Policy, module: &[u8], name: &[u8], era: Era) -> GlobalId {
         self.key.clear();
         self.key.extend(module);
         // No byte of UTF-8, so that two names never make one key.
@@ -95,7 +101,7 @@ impl<'p> Globals<'p> {
     pub(crate) fn of_policy(&mut self, policy: &'p Policy, key: &str) -> Option<GlobalId> {
         let (module, name) = key.split_once(':')?;
         policy.contract(module, name)?;
-        Some(self.resolve(policy, module.as_bytes(), name.as_bytes(), 4))
+        Some(self.entry(policy, module.as_bytes(), name.as_bytes(), Era::Given))
     }
 
     fn push(&mut self, mut global: Global<'p>) -> GlobalId {
@@ -104,11 +110,6 @@ impl<'p> Globals<'p> {
         self.table.push(global);
         id
     }
-}
-
-fn canonical_key(policy: &Policy, module: &str, name: &str) -> String {
-    let (module, name) = policy.renames().canonical(module, name);
-    format!("{module}:{name}")
 }
 
 fn look_up<'p>(policy: &'p Policy, module: &[u8], name: &[u8], era: Era) -> Global<'p> {
@@ -126,13 +127,18 @@ fn look_up<'p>(policy: &'p Policy, module: &[u8], name: &[u8], era: Era) -> Glob
     // though only what the default mode asks for is proof of danger.
     let as_spelled = renamed.map_or(entry, |_| policy.entry(module, name));
     // Below protocol 4 a dot is part of an attribute's name, which no module has.
-    let dotted_without_walk = era != Era::Dotted && name.contains('.');
+    let dotted_without_walk = matches!(era, Era::Renamed | Era::Plain) && name.contains('.');
     let denied = entry.denied.filter(|_| !dotted_without_walk);
+    let allowed = |_: &&Contract| {
+        !dotted_without_walk
+            && as_spelled.denied.is_none()
+            && (era == Era::Given || policy.may_be_asked(new_module, new_name))
+    };
     Global {
         name: format!("{new_module}.{new_name}"),
         first: GlobalId(0),
-        key: canonical_key(policy, new_module, new_name),
-        contract: entry.contract.filter(|_| !dotted_without_walk && as_spelled.denied.is_none()),
+        key: policy.key(new_module, new_name),
+        contract: entry.contract.filter(allowed),
         kept: entry.contract.is_none_or(|contract| contract.kept),
         denied: denied.map(|denied| denied.does.as_str()),
         blind: policy.is_blind_to(module) || policy.is_blind_to(new_module),

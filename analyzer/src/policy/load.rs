@@ -1,6 +1,6 @@
 //! Reads policies from TOML: the profiles built in, and files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -67,6 +67,8 @@ struct File {
     summary: String,
     #[serde(default)]
     includes: Vec<String>,
+    /// Of what it includes, the globals that a pickle may ask for: all if none are given.
+    only: Option<Vec<String>>,
     #[serde(default)]
     helpers: Vec<String>,
     #[serde(default)]
@@ -294,6 +296,7 @@ impl Policy {
             names,
             contracts: Vec::new(),
             index: HashMap::new(),
+            only: None,
             deny: Arc::new(DenyList::new(deny.deny)),
             renames: Arc::new(renames),
             common_helpers: Vec::new(),
@@ -303,11 +306,42 @@ impl Policy {
             usages: None,
             blind_to: Vec::new(),
         };
+        if files.iter().any(|(_, file)| file.only.is_some()) {
+            policy.only = Some(policy.askable(&files)?);
+        }
         for (name, file) in files.into_iter().rev() {
             policy.add(&name, file, &scopes[&name])?;
         }
         policy.add_moved();
         Ok(policy)
+    }
+
+    /// What a pickle may ask for under any of the profiles that were added up.
+    fn askable(&self, files: &[(String, File)]) -> Result<HashSet<String>, PolicyError> {
+        let key = |text: &String| match text.split_once(':') {
+            Some((module, name)) => self.key(module, name),
+            None => text.clone(),
+        };
+        // What is included stands before what includes it.
+        let mut askable: HashMap<&str, HashSet<String>> = HashMap::new();
+        for (name, file) in files {
+            let included = file.includes.iter().filter_map(|name| askable.get(name.as_str()));
+            let included: HashSet<&String> = included.flatten().collect();
+            let mut globals: HashSet<String> = match &file.only {
+                None => included.into_iter().cloned().collect(),
+                Some(only) => {
+                    if let Some(text) = only.iter().find(|text| !included.contains(&key(text))) {
+                        let message = format!("only: `{text}` is none of what it includes");
+                        return Err(PolicyError::Invalid { name: name.clone(), message });
+                    }
+                    only.iter().map(key).collect()
+                }
+            };
+            globals.extend(file.contract.iter().flat_map(|row| &row.globals).map(key));
+            askable.insert(name, globals);
+        }
+        let given = self.names.iter().filter_map(|name| askable.remove(name.as_str()));
+        Ok(given.flatten().collect())
     }
 
     /// Enters the former spellings of what the policy allows.

@@ -33,9 +33,12 @@ impl Policy {
 
     /// Whether a pickle may ask for the global, in Python 2's spelling or Python 3's.
     pub fn allows_resolve(&self, name: &str) -> bool {
-        let allowed = |name| self.any_spelling(name).is_some_and(|entry| entry.contract.is_some());
+        let allowed = |(module, name): (&str, &str)| {
+            self.contract(module, name).is_some() && self.may_be_asked(module, name)
+        };
+        let renamed = |(module, name)| self.renames.renamed(module, name).is_some_and(allowed);
         // A dotted name is walked step by step: each step towards an allowed name is allowed.
-        allowed(name) || self.is_step(name)
+        splits(name).any(|split| allowed(split) || renamed(split)) || self.is_step(name)
     }
 
     fn is_step(&self, name: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Holds what the analyser says of files against those who read them.
 //!
 //! Without arguments: asks for something that no policy allows at every place of every file that the
-//! target `containers` begins with, and has what is still called safe read by all that this machine
-//! has. With arguments, of the policy and of files: has those read that are called safe.
+//! target `containers` begins with, makes files that readers take for different pickles, and has what
+//! is still called safe read by all that this machine has. With arguments, of the policy and of files: has those read that are called safe.
 //!
 //!     export ASSAY_PYTHON=VENV/bin/python
 //!     cargo run --release -p assay-targets --example containers
@@ -14,7 +14,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use assay_analyzer::Policy;
-use assay_targets::{Containers, Target as _, files, variants};
+use assay_targets::{Containers, Target as _, files, files_read_differently, variants};
+
+/// Files made that readers take for different pickles.
+const DIFFERENT: u64 = 1_000_000;
 
 fn main() -> io::Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
@@ -44,6 +47,9 @@ fn main() -> io::Result<ExitCode> {
         Ok(())
     };
     if given.is_empty() {
+        for (index, file) in files_read_differently(1, DIFFERENT).enumerate() {
+            read(&format!("different {index}"), &file)?;
+        }
         for (name, file) in files()? {
             for variant in variants(&file) {
                 read(&name, &variant)?;

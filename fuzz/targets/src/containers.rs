@@ -9,9 +9,11 @@
 mod mutate;
 mod pack;
 mod place;
+mod readings;
 mod seeds;
 
 pub use place::variants;
+pub use readings::files_read_differently;
 pub use seeds::files;
 
 use std::hash::{DefaultHasher, Hash, Hasher};

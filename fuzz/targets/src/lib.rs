@@ -17,7 +17,7 @@ mod soundness;
 mod witness;
 
 pub use analyze::Analyze;
-pub use containers::{Containers, files, variants};
+pub use containers::{Containers, files, files_read_differently, variants};
 pub use decode::Decode;
 pub use dictionary::dictionary;
 pub use divergence::Divergence;

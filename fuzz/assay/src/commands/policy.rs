@@ -41,9 +41,10 @@ enum Action {
     },
     /// Say which entries files need, and propose a policy that has them
     ///
-    /// Names the profile of each global that the files ask for. For those that no profile knows it
-    /// proposes entries of your own, with the kinds of arguments and states seen. An entry is a
-    /// contract: it says how a global may be used, and everything that is not said is not allowed.
+    /// Names the profile of each global that the files ask for, and proposes a policy that has these
+    /// globals of the profiles and no others (`only`). For those that no profile knows it proposes
+    /// entries of your own, with the kinds of arguments and states seen. An entry is a contract: it
+    /// says how a global may be used, and everything that is not said is not allowed.
     /// Before you trust a proposed entry, read the source of what it names: may it call, import or
     /// open anything, given such arguments? Tighten the kinds where you can (a literal `'C'`, a
     /// range `0..9`, an instance `<module:Class>`), and write into `source` where you read it.

@@ -5,6 +5,7 @@ use assay_generator::mutate as by;
 
 use super::pack::Container;
 use super::place::{ASKS, between, in_place};
+use super::readings;
 
 /// Names of members that loaders look for.
 const NAMES: [&str; 8] = [
@@ -20,6 +21,9 @@ const NAMES: [&str; 8] = [
 
 /// Mutates what the container holds, or the container of what it holds.
 pub(super) fn file(input: &[u8], u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
+    if u.ratio(1, 16)? {
+        return readings::file(u);
+    }
     let Some(mut container) = Container::open(input) else {
         let part = part_of(input, u)?;
         return Ok(match u.ratio(1, 4)? {

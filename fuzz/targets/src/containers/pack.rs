@@ -8,6 +8,15 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 /// The longest content that is unpacked: mutants of longer ones would be too long.
 const LONGEST: u64 = 1 << 16;
 
+/// Bytes of a tar's header, and of what the lengths of its members are multiples of.
+const BLOCK: usize = 512;
+
+/// Where a tar's header has its magic.
+const MAGIC: usize = 257;
+
+/// Bytes of BINBYTES and its length, with which the name of a tar's member begins.
+const CONSTANT: usize = 5;
+
 /// A container, opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Container {
@@ -17,6 +26,9 @@ pub(super) enum Container {
     Xz(Vec<u8>),
     /// Magic and header, and what follows.
     Npy(Vec<u8>, Vec<u8>),
+    /// What a tar of one member holds, for a pickle: its header is a constant, and so is what the
+    /// member begins with.
+    Tar(Vec<u8>),
     /// Members, each with its name.
     Zip(Vec<(String, Vec<u8>)>),
 }
@@ -51,12 +63,17 @@ impl Container {
                 });
                 Some(Self::Zip(members.collect()))
             }
+            _ if file.get(MAGIC..MAGIC + 5) == Some(b"ustar") => {
+                let length = u32::from_le_bytes(*file.get(1..)?.first_chunk()?);
+                let begin = CONSTANT + usize::try_from(length).ok()?;
+                file.get(begin..).map(|content| Self::Tar(content.to_vec()))
+            }
             _ => None,
         }
     }
 
     /// How many kinds [`of`](Self::of) makes.
-    pub(super) const KINDS: u8 = 7;
+    pub(super) const KINDS: u8 = 8;
 
     /// Puts content into a container of the kind of that number.
     pub(super) fn of(kind: u8, content: Vec<u8>) -> Self {
@@ -71,6 +88,7 @@ impl Container {
                 Self::Npy([b"\x93NUMPY\x01\0", &length[..], text.as_bytes()].concat(), content)
             }
             5 => Self::Zip(vec![("a.npy".to_owned(), Self::of(4, content).pack())]),
+            6 => Self::Tar(content),
             _ => Self::Zip(vec![
                 ("m/data.pkl".to_owned(), content),
                 ("m/version".to_owned(), b"3\n".to_vec()),
@@ -82,7 +100,7 @@ impl Container {
     pub(super) fn parts(&mut self) -> Vec<&mut Vec<u8>> {
         match self {
             Self::Gzip(part) | Self::Zlib(part) | Self::Bz2(part) | Self::Xz(part) => vec![part],
-            Self::Npy(_, part) => vec![part],
+            Self::Npy(_, part) | Self::Tar(part) => vec![part],
             Self::Zip(members) => members.iter_mut().map(|(_, part)| part).collect(),
         }
     }
@@ -117,6 +135,17 @@ impl Container {
                 writer.finish()?
             }
             Self::Npy(header, part) => [&header[..], part].concat(),
+            Self::Tar(part) => {
+                // The last block is full: an archive need not end with empty ones.
+                let filler = part.len().next_multiple_of(BLOCK) - part.len();
+                let length = (BLOCK - CONSTANT + filler) as u32;
+                let name = [&b"B"[..], &length.to_le_bytes()].concat();
+                let mut header = tar::Header::new_ustar();
+                header.as_mut_bytes()[..name.len()].copy_from_slice(&name);
+                header.set_size((filler + part.len()) as u64);
+                header.set_cksum();
+                [&header.as_bytes()[..], &vec![b'x'; filler], part].concat()
+            }
             Self::Zip(members) => {
                 let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
                 let stored =

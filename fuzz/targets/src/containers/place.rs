@@ -4,7 +4,7 @@ use super::pack::Container;
 
 /// Asks for something that no policy allows, wherever these bytes are taken for opcodes. Short: there
 /// may be no more room than joblib's padding.
-pub(super) const ASKS: [&[u8]; 3] = [b"ca\nb\n", b"ca\nb\n0", b"ca\nb\n."];
+pub(super) const ASKS: [&[u8]; 4] = [b"ca\nb\n", b"ca\nb\n0", b"ca\nb\n.", b"ia\nb\n"];
 
 /// The bytes, and `asks` between two of them.
 pub(super) fn between(bytes: &[u8], at: usize, asks: &[u8]) -> Vec<u8> {
