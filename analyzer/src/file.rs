@@ -93,7 +93,7 @@ fn asks(pickle: &PickleAnalysis, container: &str) -> bool {
     // The first letter of every zip is PERSID, which most loaders refuse.
     let is_zips = |rule: &str| container == "zip" && rule == "persistent-id";
     let acts = pickle.rules.iter().any(|rule| rules::acts(rule) && !is_zips(rule));
-    acts || !pickle.globals.is_empty()
+    acts || pickle.unsure || !pickle.globals.is_empty()
 }
 
 /// The pickles of a payload, each with what loads it.

@@ -186,6 +186,18 @@ impl<'p> Judge<'p, '_> {
         self.contract_of(value).is_some_and(|contract| contract.kind == Kind::Function)
     }
 
+    /// Whether the value may be a `str`: what a module holds may be one.
+    pub(crate) fn may_be_str(&self, value: Value) -> bool {
+        match value {
+            Value::Str(_) | Value::Str8(_) | Value::Unknown | Value::Allowed => true,
+            Value::Instance(id) => self.globals.get(self.heap.class(id)).key == "builtins:str",
+            Value::Global(_) => {
+                self.contract_of(value).is_none_or(|contract| contract.kind == Kind::Value)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the value is an instance that the policy knows to refer to no other object.
     pub(crate) fn is_plain(&self, value: Value) -> bool {
         self.class_of(value).is_some_and(|contract| contract.plain)

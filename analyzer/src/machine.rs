@@ -15,6 +15,8 @@ mod wrapped;
 pub(crate) use memo::Memo;
 pub(crate) use wrapped::Behind;
 
+use assay_pickle::ErrorKind;
+
 use crate::domain::{Alive, Value};
 use crate::judge::Judge;
 use crate::limits::Limits;
@@ -27,23 +29,45 @@ pub(crate) struct Fault {
     /// The rule for its reason.
     pub rule: &'static str,
     pub message: String,
+    /// Whether it is plain that every unpickler raises: where that hangs on how text is read, a
+    /// reading that fails is not taken for harmless.
+    pub plain: bool,
 }
 
 impl<S: Into<String>> From<S> for Fault {
     fn from(message: S) -> Self {
-        Self { rule: "malformed", message: message.into() }
+        Self { rule: "malformed", message: message.into(), plain: true }
     }
 }
 
 impl Fault {
+    /// A fault of the bytes.
+    pub(crate) fn of_bytes(kind: ErrorKind) -> Self {
+        let plain = match kind {
+            ErrorKind::UnknownOpcode(_)
+            | ErrorKind::NoStop
+            | ErrorKind::Truncated { .. }
+            | ErrorKind::MissingNewline
+            | ErrorKind::NegativeLength(_)
+            | ErrorKind::InvalidUtf8
+            | ErrorKind::UnsupportedProtocol(_) => true,
+            ErrorKind::EmptyLine
+            | ErrorKind::NotANumber
+            | ErrorKind::Unquoted
+            | ErrorKind::InvalidEscape
+            | ErrorKind::NotAscii => false,
+        };
+        Self { plain, ..kind.to_string().into() }
+    }
+
     /// No fault of the input: the analysis went as far as it may.
     pub(crate) fn budget(message: impl Into<String>) -> Self {
-        Self { rule: "budget", message: message.into() }
+        Self { rule: "budget", ..message.into().into() }
     }
 
     /// No fault of the input: the loader goes on where it can't be followed.
     pub(crate) fn lost(message: impl Into<String>) -> Self {
-        Self { rule: "unknown-extent", message: message.into() }
+        Self { rule: "unknown-extent", ..message.into().into() }
     }
 }
 

@@ -38,13 +38,9 @@ pub(crate) fn is_pickle(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whether a load of the bytes gets further than their first opcode.
+/// Whether a load of the bytes does anything at all: their first byte is an opcode that can be read.
 pub(crate) fn is_begun(bytes: &[u8]) -> bool {
-    let mut reader = Reader::new(bytes);
-    (0..2).all(|_| match reader.read() {
-        Ok(_) => true,
-        Err(error) => is_cut_name(bytes, &error),
-    })
+    Reader::new(bytes).read().map_or_else(|error| is_cut_name(bytes, &error), |_| true)
 }
 
 /// Whether the fault is the end of the input within a global's name: `pickle.py` asks for it.
@@ -82,6 +78,6 @@ mod tests {
         }
         assert!(!is_pickle(b"The end") && is_pickle(b"cos\nsystem\n\xff"));
         assert!(is_pickle(b"cos\nsystem") && is_begun(b"cos\nsystem"));
-        assert!(is_begun(b"N.") && !is_begun(b"N\xff") && !is_begun(b""));
+        assert!(is_begun(b"N\0") && !is_begun(b"\xff") && !is_begun(b""));
     }
 }

@@ -82,6 +82,7 @@ impl Rest {
         last.calls.extend(next.calls.into_iter().filter(|name| new(&mut self.calls, name)));
         let missing = next.rules.into_iter().filter(|rule| !last.rules.contains(rule));
         last.rules.extend(missing.collect::<Vec<_>>());
+        last.unsure |= next.unsure;
         if last.reasons.len() < MAX_PICKLES {
             last.reasons.extend(next.reasons);
         }
@@ -107,7 +108,7 @@ fn drive(
             Ok(instruction) => instruction,
             Err(error) => {
                 machine.ask_cut_short(&error);
-                return (bytes.len() - offset, Some((error.offset, error.kind.to_string().into())));
+                return (bytes.len() - offset, Some((error.offset, Fault::of_bytes(error.kind))));
             }
         };
         match (instruction.opcode, instruction.argument) {
@@ -181,7 +182,9 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
     let mut reasons = findings.reasons;
     let mut rules = findings.rules;
     let mut malformed = None;
-    if let Some((offset, Fault { rule, message })) = fault {
+    let mut unsure = false;
+    if let Some((offset, Fault { rule, message, plain })) = fault {
+        unsure = !plain;
         if !rules.contains(&rule) {
             rules.push(rule);
         }
@@ -208,5 +211,6 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
         malformed,
         holds: findings.holds,
         rules,
+        unsure,
     }
 }

@@ -92,12 +92,15 @@ pub struct PickleAnalysis {
     /// Every rule that fired, each once, whether or not a reason of it was kept.
     #[serde(skip)]
     pub(crate) rules: Vec<&'static str>,
+    /// Whether the fault that ended it is not plainly one to every unpickler.
+    #[serde(skip)]
+    pub(crate) unsure: bool,
 }
 
 impl PickleAnalysis {
     /// Whether loading it may do something that is not allowed, even if it then fails.
     pub(crate) fn acts(&self) -> bool {
-        self.rules.iter().any(|rule| rules::acts(rule))
+        self.unsure || self.rules.iter().any(|rule| rules::acts(rule))
     }
 }
 

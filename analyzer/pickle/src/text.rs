@@ -77,6 +77,11 @@ fn python_reads(text: &[u8], base_zero: bool) -> bool {
     }
 }
 
+/// Whether C's `PyLong_FromString` takes it, which ends at a NUL.
+fn c_reads(text: &[u8], base_zero: bool) -> bool {
+    python_reads(text.split(|&byte| byte == 0).next().unwrap_or_default(), base_zero)
+}
+
 /// Whether C's `strtol(text, &end, 0)` consumes all of it, up to a NUL.
 fn strtol_reads(text: &[u8]) -> bool {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -111,7 +116,7 @@ pub fn int_line(text: &[u8]) -> Read<'_> {
     match text {
         [] => Err(ErrorKind::EmptyLine),
         b"00" | b"01" => Ok((Numeral { text, value: None }, None)),
-        _ => canonical_or(text, text, strtol_reads(text) || python_reads(text, true)),
+        _ => canonical_or(text, text, strtol_reads(text) || c_reads(text, true)),
     }
 }
 
@@ -121,7 +126,7 @@ pub fn long_line(text: &[u8]) -> Read<'_> {
         return Err(ErrorKind::EmptyLine);
     }
     let digits = text.strip_suffix(b"L").unwrap_or(text);
-    canonical_or(text, digits, python_reads(digits, true))
+    canonical_or(text, digits, c_reads(digits, true))
 }
 
 /// The argument of GET and PUT: a memo index.
@@ -129,7 +134,7 @@ pub fn memo_line(text: &[u8]) -> Read<'_> {
     if text.is_empty() {
         return Err(ErrorKind::EmptyLine);
     }
-    canonical_or(text, text, python_reads(text, false))
+    canonical_or(text, text, c_reads(text, false))
 }
 
 /// The argument of FLOAT: whether all readers read it alike.

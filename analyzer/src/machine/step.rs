@@ -302,10 +302,7 @@ impl Machine<'_, '_> {
     }
 
     fn stack_global(&mut self, module: Value, name: Value) -> Result<Value, Fault> {
-        let is_text = |value| {
-            matches!(value, Value::Str(_) | Value::Str8(_) | Value::Unknown | Value::Allowed)
-        };
-        if !is_text(module) || !is_text(name) {
+        if !self.judge.may_be_str(module) || !self.judge.may_be_str(name) {
             return Err("STACK_GLOBAL needs two str".into());
         }
         let (Some(module_text), Some(name_text)) =

@@ -98,10 +98,19 @@ impl Machine<'_, '_> {
         let (Value::Instance(id), Value::Tuple(state), true) = (target, state, sized) else {
             return;
         };
-        if let (Some(Value::Int(size @ 0..)), Some(wrapped)) =
-            (self.judge.heap.tuple(state).get(5), &mut self.wrapped)
-        {
-            wrapped.sizes.insert(id, *size as u64);
+        let state = self.judge.heap.tuple(state);
+        let size = match (state.get(2), state.get(5)) {
+            // What a memory map takes of an array in an element is not what the state says.
+            (subarray, _) if subarray != Some(&Value::None) => None,
+            (_, Some(Value::Int(size @ 0..))) => Some(*size as u64),
+            (_, Some(Value::Bool(size))) => Some(u64::from(*size)),
+            _ => None,
+        };
+        if let Some(wrapped) = &mut self.wrapped {
+            match size {
+                Some(size) => wrapped.sizes.insert(id, size),
+                None => wrapped.sizes.remove(&id),
+            };
         }
     }
 
