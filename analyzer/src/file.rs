@@ -90,10 +90,12 @@ fn items_of(payload: &Payload<'_>, policy: &Policy, limits: &Limits) -> Vec<File
 
 /// Whether a container that is loaded as a pickle asks for anything before that fails.
 fn asks(pickle: &PickleAnalysis, container: &str) -> bool {
-    // The first letter of every zip is PERSID, which most loaders refuse.
-    let is_zips = |rule: &str| container == "zip" && rule == "persistent-id";
-    let acts = pickle.rules.iter().any(|rule| rules::acts(rule) && !is_zips(rule));
-    acts || pickle.unsure || !pickle.globals.is_empty()
+    let acts = match container {
+        // The first letter of every zip is PERSID, which most loaders refuse.
+        "zip" => pickle.rules.iter().any(|rule| rules::acts(rule) && *rule != "persistent-id"),
+        _ => pickle.acts(),
+    };
+    acts || !pickle.globals.is_empty()
 }
 
 /// The pickles of a payload, each with what loads it.

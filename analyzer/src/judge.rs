@@ -10,7 +10,7 @@ mod usage;
 
 pub(crate) use record::Record;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
 use crate::fact::Fact;
@@ -36,6 +36,8 @@ pub(crate) struct Judge<'p, 'a> {
     nesting: u32,
     /// Steps that are left.
     steps: Cell<u64>,
+    /// Lists and dicts on whose contents the last match relied.
+    relied: RefCell<Vec<Value>>,
 }
 
 impl<'p, 'a> Judge<'p, 'a> {
@@ -48,6 +50,7 @@ impl<'p, 'a> Judge<'p, 'a> {
             input,
             nesting: limits.nesting(),
             steps: Cell::new(limits.steps_for(input.len())),
+            relied: RefCell::default(),
         }
     }
 
@@ -186,6 +189,18 @@ impl<'p> Judge<'p, '_> {
         self.contract_of(value).is_some_and(|contract| contract.kind == Kind::Function)
     }
 
+    /// Whether the value may be called by whoever takes it for a method.
+    pub(crate) fn may_be_called(&self, value: Value) -> bool {
+        match value {
+            Value::Unknown | Value::Allowed => true,
+            Value::Instance(_) => self.class_of(value).is_some_and(|class| !class.apply.is_empty()),
+            Value::Global(_) => {
+                self.contract_of(value).is_none_or(|contract| contract.kind != Kind::Value)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the value may be a `str`: what a module holds may be one.
     pub(crate) fn may_be_str(&self, value: Value) -> bool {
         match value {
@@ -258,7 +273,8 @@ impl<'p> Judge<'p, '_> {
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
         let class = self.class_of(target);
         let mut states = class.iter().flat_map(|contract| &contract.build);
-        if states.any(|pattern| self.matches(pattern, state)) {
+        if states.any(|pattern| self.accepts_state(pattern, state)) {
+            self.give_what_was_checked();
             self.record.may_stop(Alive::NONE);
             self.check_weight(&[state]);
             return target;

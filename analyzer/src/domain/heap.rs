@@ -22,7 +22,12 @@ impl Traits {
     pub(crate) const FIELDS: Self = Self(16);
     /// No key is `values`, which mappings are asked for.
     pub(crate) const NO_VALUES: Self = Self(32);
-    const ALL: Self = Self(63);
+    /// No value can be called: as an attribute it would stand for a method.
+    pub(crate) const UNCALLED: Self = Self(64);
+    const ALL: Self = Self(127);
+    /// It was given to a call or a state because of what it holds, and must not change any more:
+    /// who was given it may hold it still.
+    const GIVEN: Self = Self(128);
 
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -214,6 +219,30 @@ impl Heap {
     pub(crate) fn add_value(&mut self, dict: u32, value: Value) {
         let depth = self.depth(value);
         self.dicts[dict as usize].contents.add(value, depth);
+    }
+
+    /// Notes that what is known of the value's contents was relied upon.
+    pub(crate) fn give(&mut self, value: Value) {
+        let traits = match value {
+            Value::List(list) => &mut self.lists[list as usize].traits,
+            Value::Dict(dict) => &mut self.dicts[dict as usize].contents.traits,
+            _ => return,
+        };
+        *traits = traits.and(Traits::GIVEN);
+    }
+
+    /// Whether what is known of the value's contents was relied upon.
+    pub(crate) fn is_given(&self, value: Value) -> bool {
+        match value {
+            Value::List(list) => self.list(list).has(Traits::GIVEN),
+            Value::Dict(dict) => self.dict(dict).has(Traits::GIVEN),
+            _ => false,
+        }
+    }
+
+    /// Notes that a value of the dict can be called.
+    pub(crate) fn add_callable(&mut self, dict: u32) {
+        self.dicts[dict as usize].contents.traits.lose(Traits::UNCALLED);
     }
 
     /// Notes that a value of the dict describes no field.

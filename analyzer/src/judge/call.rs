@@ -33,7 +33,7 @@ impl<'p> Judge<'p, '_> {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
             return self.unknown_call(id, &args);
         };
-        let Some(form) = contract.call.iter().find(|form| self.takes(&form.args, &args)) else {
+        let Some(form) = contract.call.iter().find(|form| self.accepts(&form.args, &args)) else {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
             return self.refuse_call(id, &args, &contract.call);
         };
@@ -46,7 +46,7 @@ impl<'p> Judge<'p, '_> {
     /// Calls an instance, if its contract allows that.
     fn apply(&mut self, callee: Value, args: &[Value]) -> Option<Value> {
         let contract = self.class_of(callee)?;
-        let form = contract.apply.iter().find(|form| self.takes(&form.args, args))?;
+        let form = contract.apply.iter().find(|form| self.accepts(&form.args, args))?;
         let Value::Instance(id) = callee else { return None };
         let class = self.heap.class(id);
         self.record.may_stop(Alive::NONE);
@@ -72,7 +72,8 @@ impl<'p> Judge<'p, '_> {
         let args = args.filter(|_| !keywords);
         match (self.contract_of(class), args) {
             (Some(contract), Some(args)) if contract.kind == Kind::Class => {
-                if let Some(form) = contract.new.iter().find(|form| self.takes(&form.args, &args)) {
+                if let Some(form) = contract.new.iter().find(|form| self.accepts(&form.args, &args))
+                {
                     if !contract.total {
                         self.record.may_stop(Alive::NONE);
                     }
@@ -139,6 +140,7 @@ impl<'p> Judge<'p, '_> {
         id: GlobalId,
         args: &[Value],
     ) -> Value {
+        self.give_what_was_checked();
         let depth = self.heap.deepest(args).saturating_add(1);
         self.check_depth(depth);
         self.check_weight(args);

@@ -11,6 +11,38 @@ impl Judge<'_, '_> {
             && args.iter().enumerate().all(|(i, arg)| self.matches(signature.pattern(i), *arg))
     }
 
+    /// Whether the arguments conform, and on the contents of what that relies.
+    pub(super) fn accepts(&self, signature: &Signature, args: &[Value]) -> bool {
+        self.relied.borrow_mut().clear();
+        self.takes(signature, args)
+    }
+
+    /// Whether the state conforms, and on the contents of what that relies.
+    pub(super) fn accepts_state(&self, pattern: &Pattern, state: Value) -> bool {
+        self.relied.borrow_mut().clear();
+        self.matches(pattern, state)
+    }
+
+    /// What was relied upon must not change any more.
+    pub(super) fn give_what_was_checked(&mut self) {
+        for value in self.relied.get_mut().drain(..) {
+            self.heap.give(value);
+        }
+    }
+
+    /// Whether the list or dict has these traits, on which is relied from now on.
+    fn relies(&self, value: Value, wanted: Traits) -> bool {
+        let has = match value {
+            Value::List(id) => self.heap.list(id).has(wanted),
+            Value::Dict(id) => self.heap.dict(id).has(wanted),
+            _ => false,
+        };
+        if has {
+            self.relied.borrow_mut().push(value);
+        }
+        has
+    }
+
     /// Whether the value conforms to the pattern.
     pub(super) fn matches(&self, pattern: &Pattern, value: Value) -> bool {
         match pattern {
@@ -62,7 +94,7 @@ impl Judge<'_, '_> {
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),
             Pattern::ListOf(contents) => {
-                matches!(value, Value::List(id) if self.heap.list(id).has(traits(*contents)))
+                matches!(value, Value::List(_)) && self.relies(value, traits(*contents))
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
             Pattern::Attributes(contents) => {
@@ -70,18 +102,22 @@ impl Judge<'_, '_> {
                     Contents::WithValues => Traits::ATTRIBUTES,
                     contents => traits(*contents).and(Traits::NO_VALUES),
                 };
-                matches!(value, Value::Dict(id) if self.heap.dict(id).has(Traits::ATTRIBUTES)
-                    && self.heap.dict(id).has(wanted))
+                let wanted = match contents {
+                    Contents::Callables => wanted,
+                    _ => wanted.and(Traits::UNCALLED),
+                };
+                matches!(value, Value::Dict(_))
+                    && self.relies(value, wanted.and(Traits::ATTRIBUTES))
             }
             Pattern::Fields => {
-                matches!(value, Value::Dict(id) if self.heap.dict(id).has(Traits::FIELDS))
+                matches!(value, Value::Dict(_)) && self.relies(value, Traits::FIELDS)
             }
             Pattern::Attribute(names) => match value {
                 Value::Dict(id) => self.heap.keys(id).is_some_and(|keys| {
                     keys.iter().all(|key| {
                         self.text_of(Value::Str(*key))
                             .is_some_and(|key| names.iter().any(|name| *key == *name.as_bytes()))
-                    })
+                    }) && self.relies(value, Traits::ATTRIBUTES)
                 }),
                 _ => false,
             },
@@ -138,7 +174,7 @@ impl Judge<'_, '_> {
 
 fn traits(contents: Contents) -> Traits {
     match contents {
-        Contents::Any | Contents::WithValues => Traits::ATTRIBUTES,
+        Contents::Any | Contents::Callables | Contents::WithValues => Traits::ATTRIBUTES,
         Contents::Atoms => Traits::ATOMS,
         Contents::Pairs => Traits::PAIRS,
         Contents::NoArgs => Traits::NO_ARGS,

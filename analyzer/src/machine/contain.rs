@@ -11,6 +11,9 @@ use crate::judge::MAX_WEIGHT;
 /// Instances put into instances of the kind that CPython frees by recursion.
 const MAX_NESTED: u32 = 10_000;
 
+/// Attributes in which libraries keep a class, and which are no method of anything.
+const KEEPS_CLASS: [&[u8]; 1] = [b"_spline_class"];
+
 impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
     pub(super) fn keep(&mut self, items: &[Value]) {
@@ -25,6 +28,7 @@ impl Machine<'_, '_> {
 
     pub(super) fn append(&mut self, target: Value, items: &[Value]) {
         self.keep(items);
+        self.change(target, items, "append");
         if let Value::List(list) = target {
             for item in items {
                 self.judge.heap.add_element(list, *item);
@@ -35,6 +39,15 @@ impl Machine<'_, '_> {
         let atoms = items.iter().all(|item| item.is_atom());
         self.judge.fact(Fact::Append { target, atoms });
         self.hold(target, items);
+    }
+
+    /// Doubts what is put into a list or dict after it was given away for what it held.
+    #[inline]
+    fn change(&mut self, target: Value, items: &[Value], rule: &'static str) {
+        if !items.is_empty() && self.judge.heap.is_given(target) {
+            let message = "changes what was checked before, and may be in use";
+            self.judge.record.doubt(rule, message, Alive::NONE);
+        }
     }
 
     /// Notes that an instance now holds these.
@@ -60,6 +73,7 @@ impl Machine<'_, '_> {
             self.judge.record.may_stop(Alive::PY);
         }
         self.keep(items);
+        self.change(target, items, "setitem");
         if let Value::Dict(dict) = target {
             for pair in items.chunks_exact(2) {
                 let text = self.judge.text_of(pair[0]);
@@ -68,6 +82,10 @@ impl Machine<'_, '_> {
                 self.judge.heap.add_value(dict, pair[1]);
                 if !self.is_field(pair[1]) {
                     self.judge.heap.add_no_field(dict);
+                }
+                let keeps_class = text.is_some_and(|key| KEEPS_CLASS.contains(&&*key));
+                if !keeps_class && self.judge.may_be_called(pair[1]) {
+                    self.judge.heap.add_callable(dict);
                 }
             }
         } else {

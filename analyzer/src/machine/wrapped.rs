@@ -23,6 +23,10 @@ const KEPT: usize = 16;
 /// Bytes of the longest name of a type that NumPy takes, such as `U4294967295`.
 const LONGEST: usize = 16;
 
+/// Attributes of a wrapper.
+const KEYS: [&[u8]; 6] =
+    [b"subclass", b"shape", b"order", b"dtype", b"allow_mmap", b"numpy_array_alignment_bytes"];
+
 /// Bytes of the longest key that an array's wrapper may have: longer ones are none of its own.
 const LONGEST_KEY: usize = 64;
 
@@ -65,9 +69,10 @@ impl Machine<'_, '_> {
         let Some(wrapped) = &mut self.wrapped else { return };
         let entries = wrapped.entries.entry(dict).or_insert_with(|| Some(Vec::new()));
         match (entries.as_mut(), key) {
-            (Some(_), Some(key)) if key.len() > LONGEST_KEY => {}
-            (Some(kept), Some(key)) if kept.len() < KEPT => kept.push((key.to_vec(), value)),
-            // Too many, or a key that may be any.
+            (Some(kept), Some(key)) if kept.len() < KEPT && key.len() <= LONGEST_KEY => {
+                kept.push((key.to_vec(), value));
+            }
+            // Too many, too long, or a key that may be any.
             _ => *entries = None,
         }
     }
@@ -140,6 +145,10 @@ impl Machine<'_, '_> {
         let Value::Dict(state) = state else { return None };
         let wrapped = self.wrapped.as_ref()?;
         let entries = wrapped.entries.get(&state)?.as_ref()?;
+        // Any other may stand for a method that reads.
+        if !entries.iter().all(|(key, _)| KEYS.contains(&&**key)) {
+            return None;
+        }
         let entry = |name: &[u8]| {
             let mut found = entries.iter().filter(|(key, _)| key == name);
             found.next().map(|(_, value)| *value).filter(|_| found.next().is_none())

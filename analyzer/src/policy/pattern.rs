@@ -91,8 +91,10 @@ pub enum Pattern {
 /// A condition on what a container holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// Anything.
+    /// Anything; as attributes, nothing that could be called in a method's place.
     Any,
+    /// Anything, and attributes may be called.
+    Callables,
     /// `None`, numbers, text and bytes.
     Atoms,
     /// Tuples and lists.
@@ -275,6 +277,7 @@ impl<'t> Parser<'t> {
             "attributes" => Pattern::Attributes(Contents::Any),
             "attributes#atoms" => Pattern::Attributes(Contents::Atoms),
             "attributes#values" => Pattern::Attributes(Contents::WithValues),
+            "attributes#callables" => Pattern::Attributes(Contents::Callables),
             "attributes#noargs" => Pattern::Attributes(Contents::NoArgs),
             "fields" => Pattern::Fields,
             "set" => Pattern::Set,
