@@ -40,7 +40,12 @@ pub(crate) enum Fact {
         atoms: bool,
     },
     /// SETITEM, SETITEMS on something that is not a dict.
-    SetItem(Value),
+    SetItem {
+        /// Of what.
+        target: Value,
+        /// Whether a value may be called.
+        callables: bool,
+    },
     /// ADDITEMS on something that is not a set.
     Add(Value),
     /// A value is hashed and compared.

@@ -122,8 +122,12 @@ impl<'p> Judge<'p, '_> {
                 self.judge_method(target, "append", allowed);
                 target
             }
-            Fact::SetItem(target) => {
-                self.judge_method(target, "setitem", |contract| contract.setitem);
+            Fact::SetItem { target, callables } => {
+                let allowed = match callables {
+                    true => |contract: &Contract| contract.setitem && !contract.named,
+                    false => |contract: &Contract| contract.setitem,
+                };
+                self.judge_method(target, "setitem", allowed);
                 target
             }
             Fact::Add(target) => {
@@ -170,7 +174,7 @@ impl<'p> Judge<'p, '_> {
         }
         self.record.may_stop(Alive::NONE);
         let class = self.globals.of_policy(policy, class)?;
-        Some(self.heap.new_instance(class, 1))
+        Some(self.heap.new_instance(class, 1, 1))
     }
 
     /// A reason against `safe` at an opcode that may raise.
@@ -194,9 +198,7 @@ impl<'p> Judge<'p, '_> {
         match value {
             Value::Unknown | Value::Allowed => true,
             Value::Instance(_) => self.class_of(value).is_some_and(|class| !class.apply.is_empty()),
-            Value::Global(_) => {
-                self.contract_of(value).is_none_or(|contract| contract.kind != Kind::Value)
-            }
+            Value::Global(_) => self.contract_of(value).is_none_or(|contract| !contract.uncalled),
             _ => false,
         }
     }
@@ -277,6 +279,10 @@ impl<'p> Judge<'p, '_> {
             self.give_what_was_checked();
             self.record.may_stop(Alive::NONE);
             self.check_weight(&[state]);
+            if let Value::Instance(id) = target {
+                self.heap.hold(id, &[state]);
+                self.check_depth(self.heap.depth(target));
+            }
             return target;
         }
         self.note(target, |judge| How::Built(judge.kind_of(state)));

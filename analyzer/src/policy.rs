@@ -42,6 +42,8 @@ pub struct Policy {
     common_helpers: Vec<String>,
     /// Callables that the unpickler calls on its own account.
     machinery: Vec<String>,
+    /// Attributes in which libraries keep a class or a function.
+    keeps: Vec<String>,
     /// Functions that may do whatever they do where something allowed calls them.
     opaque: Vec<String>,
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
@@ -131,6 +133,12 @@ impl Policy {
     pub(crate) fn key_of(&self, name: &str) -> Option<String> {
         let (module, name) = self.split(name)?;
         Some(self.key(module, name))
+    }
+
+    /// Whether libraries keep a class or a function in the attribute so called, and nothing that
+    /// loading runs looks it up as a method.
+    pub(crate) fn keeps(&self, attribute: &[u8]) -> bool {
+        self.keeps.iter().any(|name| name.as_bytes() == attribute)
     }
 
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.

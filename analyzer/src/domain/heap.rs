@@ -5,9 +5,10 @@
 
 use super::{GlobalId, Value};
 
-/// What is known of the contents of a list or dict: bits that adding may take away.
+/// What is known of the contents of a list or dict: bits that adding may take away, and how many
+/// keys there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Traits(u8);
+pub(crate) struct Traits(u16);
 
 impl Traits {
     /// Elements (values, of a dict) are `None`, numbers, text or bytes.
@@ -24,7 +25,9 @@ impl Traits {
     pub(crate) const NO_VALUES: Self = Self(32);
     /// No value can be called: as an attribute it would stand for a method.
     pub(crate) const UNCALLED: Self = Self(64);
-    const ALL: Self = Self(127);
+    /// No text stands under `tz`, `dtype` or `freq`.
+    pub(crate) const NO_ZONES: Self = Self(256);
+    const ALL: Self = Self(127 | 256);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     const GIVEN: Self = Self(128);
@@ -40,6 +43,20 @@ impl Traits {
     fn lose(&mut self, trait_: Self) {
         self.0 &= !trait_.0;
     }
+
+    /// How many keys were set, at most seven: three bits of what else would be wider.
+    fn keys(self) -> usize {
+        usize::from(self.0 >> Self::KEYS)
+    }
+
+    fn count_key(&mut self) {
+        if self.keys() < 7 {
+            self.0 += 1 << Self::KEYS;
+        }
+    }
+
+    /// Where the bits begin that count keys.
+    const KEYS: u32 = 13;
 }
 
 /// Twelve bytes; its elements end where the next tuple's begin.
@@ -56,8 +73,6 @@ struct Tuple {
 #[derive(Clone, Copy, Debug)]
 struct Contents {
     traits: Traits,
-    /// How many keys were set, at most 255.
-    keys: u8,
     /// How deeply objects are nested in it, at most `u16::MAX`: far beyond what is doubted.
     depth: u16,
 }
@@ -76,7 +91,16 @@ const FEW: usize = 3;
 #[derive(Clone, Copy, Debug)]
 struct Made {
     class: GlobalId,
-    depth: u32,
+    depth: u16,
+    /// Values within, with shared ones counted each time.
+    weight: u32,
+}
+
+/// A frozenset.
+#[derive(Clone, Copy, Debug)]
+struct Frozen {
+    weight: u32,
+    depth: u16,
 }
 
 /// Tuples, lists, dicts and instances.
@@ -90,6 +114,7 @@ pub(crate) struct Heap {
     /// Entries of `keys` that no dict needs any more.
     free: Vec<u32>,
     made: Vec<Made>,
+    frozen: Vec<Frozen>,
     /// The greatest weight of a tuple.
     heaviest: u32,
     /// What the lists made last begin with, each where its number says.
@@ -122,12 +147,7 @@ impl Default for Head {
 impl Heap {
     pub(crate) fn new_tuple(&mut self, elements: &[Value]) -> Value {
         let depth = shallow(self.deepest(elements).saturating_add(1));
-        let weight = elements.iter().fold(1_u32, |sum, value| {
-            sum.saturating_add(match value {
-                Value::Tuple(id) => self.tuples[*id as usize].weight,
-                _ => 1,
-            })
-        });
+        let weight = self.weigh(elements);
         let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
         self.tuples.push(Tuple { start, weight, depth, hashed: false });
@@ -142,9 +162,25 @@ impl Heap {
         &self.elements[start..end]
     }
 
-    /// How many values hashing the tuple looks at.
-    pub(crate) fn weight(&self, tuple: u32) -> u32 {
-        self.tuples[tuple as usize].weight
+    /// How many values hashing the value, or comparing it, looks at.
+    pub(crate) fn weight(&self, value: Value) -> u32 {
+        match value {
+            Value::Tuple(id) => self.tuples[id as usize].weight,
+            Value::Instance(id) => self.made[id as usize].weight,
+            Value::FrozenSet(id) => self.frozen[id as usize].weight,
+            _ => 1,
+        }
+    }
+
+    /// The weight of what holds these.
+    pub(crate) fn weigh(&self, values: &[Value]) -> u32 {
+        values.iter().fold(1, |sum, value| sum.saturating_add(self.weight(*value)))
+    }
+
+    pub(crate) fn new_frozenset(&mut self, items: &[Value]) -> Value {
+        let depth = shallow(self.deepest(items).saturating_add(1));
+        self.frozen.push(Frozen { weight: self.weigh(items), depth });
+        Value::FrozenSet(self.frozen.len() as u32 - 1)
     }
 
     /// How many values hashing any tuple made so far looks at, at most.
@@ -163,7 +199,8 @@ impl Heap {
             Value::Tuple(id) => self.tuples[id as usize].depth.into(),
             Value::List(id) => self.lists[id as usize].depth.into(),
             Value::Dict(id) => self.dicts[id as usize].contents.depth.into(),
-            Value::Instance(id) => self.made[id as usize].depth,
+            Value::Instance(id) => self.made[id as usize].depth.into(),
+            Value::FrozenSet(id) => self.frozen[id as usize].depth.into(),
             _ => 0,
         }
     }
@@ -240,6 +277,11 @@ impl Heap {
         }
     }
 
+    /// Notes that a value of the dict is text that may name a time zone.
+    pub(crate) fn add_zone(&mut self, dict: u32) {
+        self.dicts[dict as usize].contents.traits.lose(Traits::NO_ZONES);
+    }
+
     /// Notes that a value of the dict can be called.
     pub(crate) fn add_callable(&mut self, dict: u32) {
         self.dicts[dict as usize].contents.traits.lose(Traits::UNCALLED);
@@ -268,8 +310,7 @@ impl Heap {
             }
             _ => entry.contents.traits.lose(Traits::ATTRIBUTES),
         }
-        let contents = &mut self.dicts[dict as usize].contents;
-        contents.keys = contents.keys.saturating_add(1);
+        self.dicts[dict as usize].contents.traits.count_key();
     }
 
     /// Keeps the offset of a key while there are few.
@@ -278,7 +319,7 @@ impl Heap {
         if !entry.contents.traits.has(Traits::ATTRIBUTES) {
             return;
         }
-        let count = usize::from(entry.contents.keys);
+        let count = entry.contents.traits.keys();
         if count == 0 {
             entry.keys = self.free.pop().unwrap_or_else(|| {
                 self.keys.push([0; FEW]);
@@ -295,7 +336,7 @@ impl Heap {
     /// Offsets of all keys of a dict, if there are at most three, all constants.
     pub(crate) fn keys(&self, dict: u32) -> Option<&[u32]> {
         let Dict { contents, keys } = self.dicts[dict as usize];
-        match usize::from(contents.keys) {
+        match contents.traits.keys() {
             _ if !contents.traits.has(Traits::ATTRIBUTES) => None,
             0 => Some(&[]),
             count => self.keys[keys as usize].get(..count),
@@ -303,8 +344,8 @@ impl Heap {
     }
 
     /// Something that a call made of values.
-    pub(crate) fn new_instance(&mut self, class: GlobalId, depth: u32) -> Value {
-        self.made.push(Made { class, depth });
+    pub(crate) fn new_instance(&mut self, class: GlobalId, depth: u32, weight: u32) -> Value {
+        self.made.push(Made { class, depth: shallow(depth), weight });
         Value::Instance(self.made.len() as u32 - 1)
     }
 
@@ -315,7 +356,15 @@ impl Heap {
     /// Notes that an instance holds something so deep.
     pub(crate) fn deepen(&mut self, instance: u32, depth: u32) {
         let made = &mut self.made[instance as usize];
-        made.depth = made.depth.max(depth.saturating_add(1));
+        made.depth = made.depth.max(shallow(depth.saturating_add(1)));
+    }
+
+    /// Notes that an instance now holds these.
+    pub(crate) fn hold(&mut self, instance: u32, values: &[Value]) {
+        self.deepen(instance, self.deepest(values));
+        let weight = self.weigh(values);
+        let made = &mut self.made[instance as usize];
+        made.weight = made.weight.saturating_add(weight);
     }
 
     /// Bytes in use, for the budget.
@@ -326,11 +375,12 @@ impl Heap {
             + size_of_val(&self.dicts[..])
             + size_of_val(&self.keys[..])
             + size_of_val(&self.made[..])
+            + size_of_val(&self.frozen[..])
     }
 }
 
 impl Contents {
-    const EMPTY: Self = Self { traits: Traits::ALL, keys: 0, depth: 1 };
+    const EMPTY: Self = Self { traits: Traits::ALL, depth: 1 };
 
     /// Notes a value, nested so deep.
     fn add(&mut self, value: Value, depth: u32) {
@@ -409,6 +459,6 @@ mod tests {
         assert_eq!(heap.tuple(first), [Value::None, Value::Float]);
         assert_eq!(heap.tuple(second), []);
         assert_eq!(heap.tuple(third), [inner, empty]);
-        assert_eq!((heap.depth(outer), heap.weight(third)), (2, 5));
+        assert_eq!((heap.depth(outer), heap.weight(outer)), (2, 5));
     }
 }

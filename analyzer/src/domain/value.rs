@@ -37,7 +37,8 @@ pub(crate) enum Value {
     /// A `dict`, by its entry in the heap.
     Dict(u32),
     Set,
-    FrozenSet,
+    /// A `frozenset`, by its entry in the heap.
+    FrozenSet(u32),
     /// A `tuple`, by its entry in the heap.
     Tuple(u32),
     /// A global.

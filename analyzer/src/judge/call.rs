@@ -144,13 +144,14 @@ impl<'p> Judge<'p, '_> {
         let depth = self.heap.deepest(args).saturating_add(1);
         self.check_depth(depth);
         self.check_weight(args);
+        let weight = self.heap.weigh(args);
         match form.returns.as_ref().unwrap_or(&contract.returns) {
-            Returns::Instance => self.heap.new_instance(id, depth),
+            Returns::Instance => self.heap.new_instance(id, depth, weight),
             Returns::InstanceOfArgument(index) => {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);
                 let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
                 match class {
-                    Value::Global(class) if made => self.heap.new_instance(class, depth),
+                    Value::Global(class) if made => self.heap.new_instance(class, depth, weight),
                     _ => {
                         self.note(class, |_| How::Made(String::new()));
                         let message = format!(
@@ -163,7 +164,7 @@ impl<'p> Judge<'p, '_> {
                 }
             }
             Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
-                Some(class) => self.heap.new_instance(class, depth),
+                Some(class) => self.heap.new_instance(class, depth, weight),
                 None => Value::Allowed,
             },
             Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
@@ -178,7 +179,7 @@ impl<'p> Judge<'p, '_> {
                 Pattern::ByteArray => Value::ByteArray,
                 Pattern::List => Value::Allowed,
                 Pattern::Set => Value::Set,
-                Pattern::FrozenSet => Value::FrozenSet,
+                Pattern::FrozenSet => self.heap.new_frozenset(args),
                 Pattern::Int => Value::BigInt,
                 Pattern::Float => Value::Float,
                 Pattern::None => Value::None,

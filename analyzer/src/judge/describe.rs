@@ -38,7 +38,7 @@ impl Judge<'_, '_> {
             Value::List(_) => "list".to_owned(),
             Value::Dict(_) => "dict".to_owned(),
             Value::Set => "set".to_owned(),
-            Value::FrozenSet => "frozenset".to_owned(),
+            Value::FrozenSet(_) => "frozenset".to_owned(),
             Value::Tuple(id) => match self.heap.depth(value) {
                 1 => format!("({})", self.describe_all(self.heap.tuple(id))),
                 _ => "tuple".to_owned(),
@@ -88,7 +88,7 @@ impl Judge<'_, '_> {
                 format!("setstate {} {}", self.describe(*target), self.describe(*state))
             }
             Fact::Append { target, .. } => format!("append to {}", self.describe(*target)),
-            Fact::SetItem(target) => format!("set items of {}", self.describe(*target)),
+            Fact::SetItem { target, .. } => format!("set items of {}", self.describe(*target)),
             Fact::Add(target) => format!("add to {}", self.describe(*target)),
             Fact::Hash(value) => format!("hash {}", self.describe(*value)),
             Fact::Persistent(id) => format!("persistent {}", self.describe(*id)),

@@ -3,7 +3,8 @@
 /// Whether `re` compiles the expression without a warning, on any supported CPython
 /// (`Lib/re/_parser.py`): FutureWarning for a set within a set and for set operators to come;
 /// DeprecationWarning for inline flags after the start, and for group names and references that
-/// are not ASCII identifiers or digits. More are refused than need be.
+/// are not ASCII identifiers or digits; `\\N`, a character by its name, which imports `unicodedata`.
+/// More are refused than need be.
 pub(super) fn compiles_quietly(expression: &[u8]) -> bool {
     // Where the set begins that is open.
     let mut set: Option<usize> = None;
@@ -11,6 +12,7 @@ pub(super) fn compiles_quietly(expression: &[u8]) -> bool {
     for (at, byte) in expression.iter().enumerate() {
         let rest = &expression[at..];
         match byte {
+            b'N' if escaped => return false,
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'[' if set.is_some() => return false,

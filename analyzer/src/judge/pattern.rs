@@ -69,7 +69,10 @@ impl Judge<'_, '_> {
                 matches!(value, Value::Str(_))
                     && self.text_of(value).is_some_and(|text| is_zone(&text))
             }
-            Pattern::Ratio => self.text_of(value).is_some_and(|text| is_ratio(&text)),
+            Pattern::Ratio => self.text_of(value).is_some_and(|text| {
+                self.spend_on(&text);
+                is_ratio(&text)
+            }),
             Pattern::Regex => {
                 let constant = match value {
                     Value::Str(_) => self.text_of(value),
@@ -97,6 +100,9 @@ impl Judge<'_, '_> {
                 matches!(value, Value::List(_)) && self.relies(value, traits(*contents))
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
+            Pattern::DictUncalled => {
+                matches!(value, Value::Dict(_)) && self.relies(value, Traits::UNCALLED)
+            }
             Pattern::Attributes(contents) => {
                 let wanted = match contents {
                     Contents::WithValues => Traits::ATTRIBUTES,
@@ -122,7 +128,7 @@ impl Judge<'_, '_> {
                 _ => false,
             },
             Pattern::Set => value == Value::Set,
-            Pattern::FrozenSet => value == Value::FrozenSet,
+            Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
             Pattern::Tuple => matches!(value, Value::Tuple(_)) && !self.holds_unknown(value),
             Pattern::TupleOf(signature) => match value {
                 Value::Tuple(id) => {
@@ -178,6 +184,7 @@ fn traits(contents: Contents) -> Traits {
         Contents::Atoms => Traits::ATOMS,
         Contents::Pairs => Traits::PAIRS,
         Contents::NoArgs => Traits::NO_ARGS,
+        Contents::NoZones => Traits::NO_ZONES,
     }
 }
 

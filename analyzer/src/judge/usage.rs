@@ -49,7 +49,7 @@ impl Judge<'_, '_> {
             }
             Value::Dict(_) => "dict",
             Value::Set => "set",
-            Value::FrozenSet => "frozenset",
+            Value::FrozenSet(_) => "frozenset",
             Value::Tuple(id) if self.heap.depth(value) <= SPELLED => {
                 return format!("({})", self.signature_of(self.heap.tuple(id)));
             }

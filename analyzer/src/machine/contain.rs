@@ -11,8 +11,8 @@ use crate::judge::MAX_WEIGHT;
 /// Instances put into instances of the kind that CPython frees by recursion.
 const MAX_NESTED: u32 = 10_000;
 
-/// Attributes in which libraries keep a class, and which are no method of anything.
-const KEEPS_CLASS: [&[u8]; 1] = [b"_spline_class"];
+/// Arguments whose text pandas takes for what may name a time zone.
+const ZONES: [&[u8]; 3] = [b"tz", b"dtype", b"freq"];
 
 impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
@@ -83,13 +83,26 @@ impl Machine<'_, '_> {
                 if !self.is_field(pair[1]) {
                     self.judge.heap.add_no_field(dict);
                 }
-                let keeps_class = text.is_some_and(|key| KEEPS_CLASS.contains(&&*key));
-                if !keeps_class && self.judge.may_be_called(pair[1]) {
-                    self.judge.heap.add_callable(dict);
+                let named =
+                    |names: &[&[u8]]| text.as_deref().is_some_and(|key| names.contains(&key));
+                match pair[1] {
+                    Value::Str(_) | Value::Str8(_) => {
+                        if named(&ZONES) {
+                            self.judge.heap.add_zone(dict);
+                        }
+                    }
+                    value => {
+                        let keeps = |key| self.judge.policy.keeps(key);
+                        if self.judge.may_be_called(value) && !text.as_deref().is_some_and(keeps) {
+                            self.judge.heap.add_callable(dict);
+                        }
+                    }
                 }
             }
         } else {
-            self.judge.fact(Fact::SetItem(target));
+            let may_be_called = |pair: &[Value]| self.judge.may_be_called(pair[1]);
+            let callables = items.chunks_exact(2).any(may_be_called);
+            self.judge.fact(Fact::SetItem { target, callables });
             self.hold(target, items);
         }
         for pair in items.chunks_exact(2) {
@@ -125,6 +138,17 @@ impl Machine<'_, '_> {
         }
     }
 
+    /// Doubts what is nested too deeply, or holds too much, to be hashed and compared; whether so.
+    fn doubt_cost(&mut self, value: Value) -> bool {
+        let heap = &self.judge.heap;
+        let costly = !self.judge.is_shallow(heap.depth(value)) || heap.weight(value) > MAX_WEIGHT;
+        if costly {
+            let message = "hashing values nested so may crash or hang the interpreter";
+            self.judge.record.doubt("nesting", message, Alive::NONE);
+        }
+        costly
+    }
+
     #[inline(never)]
     fn hash_any(&mut self, value: Value) {
         match value {
@@ -138,16 +162,9 @@ impl Machine<'_, '_> {
             | Value::Bytes(_)
             | Value::SomeBytes
             | Value::Encoded(_)
-            | Value::FrozenSet
             | Value::Global(_) => {}
             Value::Tuple(id) if self.judge.heap.mark_hashed(id) => {}
-            Value::Tuple(id)
-                if !self.judge.is_shallow(self.judge.heap.depth(value))
-                    || self.judge.heap.weight(id) > MAX_WEIGHT =>
-            {
-                let message = "hashing tuples nested so may crash or hang the interpreter";
-                self.judge.record.doubt("nesting", message, Alive::NONE);
-            }
+            Value::Tuple(_) if self.doubt_cost(value) => {}
             Value::Tuple(id) => {
                 // Members may be unhashable: then every engine raises.
                 self.judge.record.may_stop(Alive::NONE);
@@ -158,7 +175,11 @@ impl Machine<'_, '_> {
             Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray => {
                 self.judge.record.may_stop(Alive::NONE);
             }
+            Value::FrozenSet(_) => {
+                self.doubt_cost(value);
+            }
             Value::Unknown | Value::Allowed | Value::Buffer | Value::Instance(_) => {
+                self.doubt_cost(value);
                 self.judge.fact(Fact::Hash(value));
             }
         }

@@ -96,8 +96,9 @@ impl Machine<'_, '_> {
                 let items = self.pop_slice()?;
                 self.keep(&items);
                 self.hash_all(&items);
+                let set = self.judge.heap.new_frozenset(&items);
                 self.recycle(items);
-                self.stack.push(Value::FrozenSet);
+                self.stack.push(set);
             }
             Opcode::EmptyDict => {
                 let dict = self.judge.heap.new_dict();

@@ -188,7 +188,7 @@ impl Machine<'_, '_> {
     /// The array is read: it stands in the wrapper's place.
     pub(crate) fn replace_wrapper(&mut self, of_objects: bool) {
         let array = match self.judge.globals.of_policy(self.judge.policy, ARRAYS[0]) {
-            Some(class) if !of_objects => self.judge.heap.new_instance(class, 1),
+            Some(class) if !of_objects => self.judge.heap.new_instance(class, 1, 1),
             _ => Value::Allowed,
         };
         if let Some(top) = self.stack.last_mut() {

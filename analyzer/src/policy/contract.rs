@@ -75,12 +75,17 @@ pub struct Contract {
     pub append: Append,
     /// Whether SETITEM and SETITEMS may set items of an instance.
     pub setitem: bool,
+    /// Whether items are attributes as well (`__getattr__`): then none may be what can be called.
+    pub named: bool,
     /// Whether ADDITEMS may add to an instance.
     pub add: bool,
     /// Whether an instance may be hashed and compared (dict keys, members of sets).
     pub hash: bool,
     /// Whether an instance refers to no other object: its bytes may be anything.
     pub plain: bool,
+    /// Whether it can't be called, or makes a number or text of what it is given: as an attribute it
+    /// stands for no method.
+    pub uncalled: bool,
     /// Whether a call that conforms never raises.
     pub total: bool,
     /// Whether the global itself may be kept as a value: put into a container, or returned.

@@ -75,6 +75,9 @@ struct File {
     machinery: Vec<String>,
     #[serde(default)]
     opaque: Vec<String>,
+    /// Attributes in which libraries keep a class or a function.
+    #[serde(default)]
+    keeps: Vec<String>,
     /// Patterns by name, `$name` in the contracts of this profile and of those that include it.
     #[serde(default)]
     define: BTreeMap<String, String>,
@@ -106,11 +109,15 @@ struct Row {
     #[serde(default)]
     setitem: bool,
     #[serde(default)]
+    named: bool,
+    #[serde(default)]
     add: bool,
     #[serde(default = "yes")]
     hash: bool,
     #[serde(default)]
     plain: bool,
+    #[serde(default)]
+    uncalled: bool,
     #[serde(default)]
     total: bool,
     #[serde(default = "yes")]
@@ -168,9 +175,11 @@ impl Row {
             kind: self.kind,
             append: self.append,
             setitem: self.setitem,
+            named: self.named,
             add: self.add,
             hash: self.hash,
             plain: self.plain,
+            uncalled: self.uncalled,
             total: self.total,
             kept: self.kept,
             everywhere: self.everywhere,
@@ -302,6 +311,7 @@ impl Policy {
             common_helpers: Vec::new(),
             machinery: Vec::new(),
             opaque: Vec::new(),
+            keeps: Vec::new(),
             persistent: None,
             usages: None,
             blind_to: Vec::new(),
@@ -372,6 +382,7 @@ impl Policy {
         self.common_helpers.extend(file.helpers);
         self.machinery.extend(file.machinery);
         self.opaque.extend(file.opaque);
+        self.keeps.extend(file.keeps);
         let invalid = |message| PolicyError::Invalid { name: name.to_owned(), message };
         if let Some(text) = &file.persistent {
             self.persistent =

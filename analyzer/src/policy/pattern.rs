@@ -58,6 +58,8 @@ pub enum Pattern {
     ListOf(Contents),
     /// A `dict`.
     Dict,
+    /// A `dict` of whose values none can be called.
+    DictUncalled,
     /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls,
     /// with such values.
     Attributes(Contents),
@@ -101,6 +103,8 @@ pub enum Contents {
     Pairs,
     /// Anything, but not under the key `args`.
     NoArgs,
+    /// Anything, but no text under `tz`, `dtype` or `freq`, which may name a file of a time zone.
+    NoZones,
     /// Anything, and `values` may be among the keys.
     WithValues,
 }
@@ -274,10 +278,12 @@ impl<'t> Parser<'t> {
             "list#atoms" => Pattern::ListOf(Contents::Atoms),
             "list#pairs" => Pattern::ListOf(Contents::Pairs),
             "dict" => Pattern::Dict,
+            "dict#uncalled" => Pattern::DictUncalled,
             "attributes" => Pattern::Attributes(Contents::Any),
             "attributes#atoms" => Pattern::Attributes(Contents::Atoms),
             "attributes#values" => Pattern::Attributes(Contents::WithValues),
             "attributes#callables" => Pattern::Attributes(Contents::Callables),
+            "attributes#nozones" => Pattern::Attributes(Contents::NoZones),
             "attributes#noargs" => Pattern::Attributes(Contents::NoArgs),
             "fields" => Pattern::Fields,
             "set" => Pattern::Set,
@@ -352,6 +358,7 @@ impl fmt::Display for Pattern {
             Self::Buffer => f.write_str("buffer"),
             Self::List => f.write_str("list"),
             Self::Dict => f.write_str("dict"),
+            Self::DictUncalled => f.write_str("dict of what can't be called"),
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
             Self::ListOf(_) => f.write_str("list of plain values"),
             Self::Attributes(Contents::Atoms) => {

@@ -235,7 +235,7 @@ impl<'p> Material<'p> {
             }
             Pattern::ListOf(Contents::Pairs) => vec![Value::List(vec![pair()])],
             Pattern::ListOf(_) => vec![Value::List(vec![Value::Int(1)])],
-            Pattern::Dict | Pattern::Attributes(_) => {
+            Pattern::Dict | Pattern::DictUncalled | Pattern::Attributes(_) => {
                 vec![Value::Dict(vec![(text("x"), Value::Int(1))]), Value::Dict(Vec::new())]
             }
             Pattern::Attribute(names) => {
