@@ -73,6 +73,9 @@ pub(crate) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Contents<'a> {
         contents: Contents::default(),
     };
     let format = unpacker.unpack(None, Cow::Borrowed(bytes), 0);
+    if format.is_none() {
+        compressed::guess(&mut unpacker, None, bytes, 0);
+    }
     let mut contents = unpacker.contents;
     if format.is_none() {
         contents.payloads.push(Payload::whole(None, Cow::Borrowed(bytes)));
@@ -185,6 +188,30 @@ impl<'a> Unpacker<'_, 'a> {
 
     /// Reads what `packed` bytes unpack to. What goes wrong is noted; what comes before stays.
     fn read(&mut self, member: Option<&str>, packed: u64, source: &mut impl Source) -> Vec<u8> {
+        let (data, fault) = self.read_some(member, packed, source);
+        if let Some(error) = fault {
+            self.damage(member, format!("can't be unpacked: {error}"));
+        }
+        data
+    }
+
+    /// Reads what `packed` bytes may unpack to, if they are packed at all.
+    fn read_quietly(
+        &mut self,
+        member: Option<&str>,
+        packed: u64,
+        source: &mut impl Source,
+    ) -> Vec<u8> {
+        self.read_some(member, packed, source).0
+    }
+
+    /// Reads what `packed` bytes unpack to before a fault, and the fault.
+    fn read_some(
+        &mut self,
+        member: Option<&str>,
+        packed: u64,
+        source: &mut impl Source,
+    ) -> (Vec<u8>, Option<io::Error>) {
         let proportionate = packed.saturating_mul(self.limits.ratio).max(SMALL);
         let limit = self.unpacked.min(proportionate);
         let mut data = Vec::new();
@@ -203,12 +230,15 @@ impl<'a> Unpacker<'_, 'a> {
         if data.len() as u64 > limit {
             data.truncate(limit as usize);
             self.give_up(member, "unpacks to more than the analysis takes");
-        } else if let Err(error) = result {
-            self.damage(member, format!("can't be unpacked: {error}"));
+            self.unpacked -= data.len() as u64;
+            return (data, None);
+        }
+        let fault = result.err();
+        if fault.is_some() {
             salvage(source, limit, &mut data);
         }
         self.unpacked -= data.len() as u64;
-        data
+        (data, fault)
     }
 
     /// Reads what holds no pickle, to see that it is whole; `stored` if it takes no unpacking.
@@ -230,7 +260,10 @@ impl<'a> Unpacker<'_, 'a> {
     fn member(&mut self, name: String, loader: Option<&'static str>, bytes: Vec<u8>, depth: u32) {
         if recognise(&bytes).is_some() {
             self.unpack(Some(&name), Cow::Owned(bytes), depth + 1);
-        } else if loader.is_some() || probe::is_pickle(&bytes) {
+            return;
+        }
+        compressed::guess(self, Some(&name), &bytes, depth);
+        if loader.is_some() || probe::is_pickle(&bytes) {
             let whole = Payload::whole(Some(name), Cow::Owned(bytes));
             self.contents.payloads.push(Payload { loader, ..whole });
         }
@@ -265,9 +298,9 @@ fn recognise(bytes: &[u8]) -> Option<&'static str> {
         [0x1f, 0x8b, 8, ..] => Some("gzip"),
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some("bz2"),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some("xz"),
-        [0x5d, 0, 0, _, _, 0xff, 0xff, ..] => Some("lzma"),
+        [0x5d, 0, ..] => Some("lzma"),
         [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
-        [b'Z', b'F', b'0', b'x', ..] => Some("zfile"),
+        [b'Z', b'F', ..] => Some("zfile"),
         [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some("7z"),
         _ if zlib(bytes) => Some("zlib"),
         // A tar begins with a name of anyone's choice, which may be a pickle; torch tries it first.

@@ -1,7 +1,9 @@
 //! Compressed files: what joblib and people write.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, Read};
+use std::rc::Rc;
 
 use super::{Payload, Unpacker, recognise};
 
@@ -13,21 +15,27 @@ pub(super) fn unpack<'b>(
     depth: u32,
 ) {
     let packed = bytes.len() as u64;
+    let several = Rc::new(Cell::new(false));
+    let streams = |open, bytes| Streams::new(open, bytes, Rc::clone(&several));
     let mut read =
         |open: &dyn Fn() -> Box<dyn Read + 'b>| unpacker.read(member, packed, &mut || Ok(open()));
     let data = match format {
         "gzip" => read(&|| Box::new(flate2::read::MultiGzDecoder::new(bytes))),
         "bz2" => read(&|| Box::new(bzip2::read::MultiBzDecoder::new(bytes))),
-        "xz" => read(&|| Box::new(liblzma::read::XzDecoder::new_multi_decoder(bytes))),
+        // Python takes padding between streams for their end, xz does not.
+        "xz" => read(&|| Box::new(streams(xz, bytes))),
         "zfile" => {
             let bytes = bytes.get(ZFILE_HEADER..).unwrap_or_default();
             let bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
-            read(&|| Box::new(Streams::new(zlib, bytes)))
+            read(&|| Box::new(streams(zlib, bytes)))
         }
-        "zlib" => read(&|| Box::new(Streams::new(zlib, bytes))),
-        "lzma" => read(&|| Box::new(Streams::new(lzma, bytes))),
-        _ => read(&|| Box::new(Streams::new(lz4, bytes))),
+        "zlib" => read(&|| Box::new(streams(zlib, bytes))),
+        "lzma" => read(&|| Box::new(streams(lzma, bytes))),
+        _ => read(&|| Box::new(streams(lz4, bytes))),
     };
+    if several.get() && matches!(format, "zlib" | "zfile") {
+        unpacker.damage(member, "holds several streams: some readers take the first alone");
+    }
     if recognise(&data).is_some() {
         unpacker.unpack(member, Cow::Owned(data), depth + 1);
     } else if !data.is_empty() {
@@ -41,13 +49,78 @@ pub(super) fn unpack<'b>(
     }
 }
 
+/// Unpacks what may be compressed with a header that begins an ordinary pickle as well: whoever
+/// unpacks it loads what comes of that.
+pub(super) fn guess(
+    unpacker: &mut Unpacker<'_, '_>,
+    member: Option<&str>,
+    bytes: &[u8],
+    depth: u32,
+) {
+    for (format, open) in [("zlib", zlib as Open), ("lzma", lzma)] {
+        let may_be = match format {
+            "zlib" => may_be_zlib(bytes),
+            _ => may_be_lzma(bytes),
+        };
+        if !may_be {
+            continue;
+        }
+        let mut source = || Ok(Streams::new(open, bytes, Rc::default()));
+        let data = unpacker.read_quietly(member, bytes.len() as u64, &mut source);
+        if recognise(&data).is_some() {
+            unpacker.unpack(member, Cow::Owned(data), depth + 1);
+        } else if !data.is_empty() {
+            unpacker.contents.payloads.push(Payload {
+                member: member.map(str::to_owned),
+                loader: Some(format),
+                container: Some(format),
+                offset: 0,
+                bytes: Cow::Owned(data),
+            });
+        }
+    }
+}
+
+/// Whether zlib takes the header: its method, a window of at most 32 KiB, a sum, and no dictionary
+/// (RFC 1950).
+fn may_be_zlib(bytes: &[u8]) -> bool {
+    let [method, flags, _, ..] = bytes else { return false };
+    method & 0x0f == 8
+        && method >> 4 <= 7
+        && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
+        && flags & 0x20 == 0
+}
+
+/// Whether liblzma takes the header of the old format, as its decoder of any format does
+/// (`alone_decoder.c`, `picky`): properties, the size of a dictionary that is a power of two or one
+/// and a half of one, and a length below 256 GiB or none.
+fn may_be_lzma(bytes: &[u8]) -> bool {
+    let Some((&[properties, dictionary @ .., _, _, _, _, _, _, _, _], _)) =
+        bytes.split_first_chunk::<13>()
+    else {
+        return false;
+    };
+    let length = u64::from_le_bytes(*bytes[5..].first_chunk().expect("there are thirteen"));
+    let dictionary = u32::from_le_bytes(dictionary);
+    let whole = dictionary.is_power_of_two();
+    let half = dictionary.is_multiple_of(3) && (dictionary / 3).is_power_of_two();
+    properties < 225
+        && (whole || half || dictionary == u32::MAX)
+        && (length == u64::MAX || length < 1 << 38)
+}
+
+/// How a stream is opened.
+type Open = for<'b> fn(&'b [u8]) -> Stream<'b>;
+
 /// One stream after the other, where the library reads the first only: who loads with `lzma.open`,
 /// or joblib, reads on.
 struct Streams<'b> {
-    open: fn(&'b [u8]) -> Stream<'b>,
+    open: Open,
     current: Stream<'b>,
     /// Bytes that were left when it began.
     length: usize,
+    /// Whether there was a second one.
+    several: Rc<Cell<bool>>,
 }
 
 /// A stream that is being read.
@@ -65,6 +138,13 @@ fn zlib(bytes: &[u8]) -> Stream<'_> {
 
 fn lzma(bytes: &[u8]) -> Stream<'_> {
     match liblzma::stream::Stream::new_lzma_decoder(MEMORY) {
+        Ok(stream) => Stream::Lzma(liblzma::bufread::XzDecoder::new_stream(bytes, stream)),
+        Err(error) => Stream::Not(error.into()),
+    }
+}
+
+fn xz(bytes: &[u8]) -> Stream<'_> {
+    match liblzma::stream::Stream::new_stream_decoder(MEMORY, 0) {
         Ok(stream) => Stream::Lzma(liblzma::bufread::XzDecoder::new_stream(bytes, stream)),
         Err(error) => Stream::Not(error.into()),
     }
@@ -96,8 +176,8 @@ impl<'b> Stream<'b> {
 }
 
 impl<'b> Streams<'b> {
-    fn new(open: fn(&'b [u8]) -> Stream<'b>, bytes: &'b [u8]) -> Self {
-        Self { open, current: open(bytes), length: bytes.len() }
+    fn new(open: Open, bytes: &'b [u8], several: Rc<Cell<bool>>) -> Self {
+        Self { open, current: open(bytes), length: bytes.len(), several }
     }
 }
 
@@ -113,6 +193,7 @@ impl Read for Streams<'_> {
             if rest.len() == self.length {
                 return Err(io::Error::other("something follows the compressed data"));
             }
+            self.several.set(true);
             (self.length, self.current) = (rest.len(), (self.open)(rest));
         }
     }

@@ -20,13 +20,34 @@ pub(super) fn unpack<'a>(
     member: Option<&str>,
     bytes: Cow<'a, [u8]>,
 ) {
-    let Some((start, text)) = header(&bytes) else {
-        unpacker.damage(member, "the npy header can't be read");
-        return;
+    let mut begin = 0;
+    // `numpy.load` of an open file reads one array, and the next time what follows it.
+    let start = loop {
+        let rest = &bytes[begin..];
+        if rest.is_empty() {
+            return;
+        }
+        if !rest.starts_with(MAGIC) {
+            break begin;
+        }
+        let Some((start, text)) = header(rest) else {
+            unpacker.damage(member, "the npy header can't be read");
+            return;
+        };
+        if may_hold_objects(text) {
+            break begin + start;
+        }
+        let Some(length) = length(text) else {
+            unpacker.damage(member, "where the array ends is not known");
+            return;
+        };
+        let data = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+        match data.filter(|end| *end <= rest.len()) {
+            Some(end) => begin += end,
+            // It is cut short: nothing follows.
+            None => return,
+        }
     };
-    if !may_hold_objects(text) {
-        return;
-    }
     let bytes = match bytes {
         Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[start..]),
         Cow::Owned(mut bytes) => Cow::Owned(bytes.split_off(start)),
@@ -39,6 +60,32 @@ pub(super) fn unpack<'a>(
         bytes,
     });
 }
+
+/// Bytes of the data of an array without objects, as NumPy spells its header.
+fn length(header: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(header).ok()?;
+    let value = |key: &str, open: &str, close: char| {
+        let (_, rest) = text.split_once(key)?;
+        let (value, _) = rest.trim_start().strip_prefix(open)?.split_once(close)?;
+        // Of an entry given twice the last counts.
+        (text.matches(key).count() == 1).then_some(value)
+    };
+    let kind = value("'descr':", "'", '\'')?.trim_start_matches(['<', '>', '|', '=']);
+    let mut letters = kind.chars();
+    let unit = match letters.next()? {
+        'U' => 4,
+        'b' | 'i' | 'u' | 'f' | 'c' | 'S' | 'a' | 'V' | 'm' | 'M' => 1,
+        _ => return None,
+    };
+    let (size, _) = letters.as_str().split_once('[').unwrap_or((letters.as_str(), ""));
+    let lengths = value("'shape':", "(", ')')?.split(',').map(str::trim);
+    let mut lengths = lengths.filter(|length| !length.is_empty());
+    let size = size.parse::<u64>().ok()?.checked_mul(unit)?;
+    lengths.try_fold(size, |product, length| product.checked_mul(length.parse().ok()?))
+}
+
+/// With what the file begins.
+const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The keys of a header, its booleans, and the units of times.
 const KNOWN: [&[u8]; 19] = [
@@ -63,5 +110,27 @@ fn may_hold_objects(header: &[u8]) -> bool {
 
 /// Whether what begins so is an array of plain data, in which there is nothing to judge.
 pub(super) fn is_plain(head: &[u8]) -> bool {
-    head.starts_with(b"\x93NUMPY") && header(head).is_some_and(|(_, text)| !may_hold_objects(text))
+    head.starts_with(MAGIC) && header(head).is_some_and(|(_, text)| !may_hold_objects(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::length;
+
+    #[test]
+    fn how_long_an_array_is() {
+        let of = |kind: &str, shape: &str| {
+            length(
+                format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}")
+                    .as_bytes(),
+            )
+        };
+        assert_eq!(of("<f8", "(3, 4)"), Some(96));
+        assert_eq!(of("<U5", "(2,)"), Some(40));
+        assert_eq!(of("|S0", "(2,)"), Some(0));
+        assert_eq!(of("<M8[ns]", "()"), Some(8));
+        assert_eq!(of("f8,i4", "(2,)"), None);
+        assert_eq!(of("<f8", "(18446744073709551615, 2)"), None);
+        assert_eq!(length(b"{'descr': '<f8', 'shape': (1,), 'shape': (2,)}"), None);
+    }
 }
