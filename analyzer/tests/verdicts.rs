@@ -185,6 +185,52 @@ fn values_that_share_without_bound_are_given_to_no_call() {
     assert_safe(&long);
 }
 
+/// What is hashed or compared goes through frozensets and instances as well.
+#[test]
+fn what_hashes_for_ever_is_no_key() {
+    let key = |made: &[u8]| [&b"}"[..], made, b"Ns."].concat();
+    // MARK, the one before and again as a pair, FROZENSET: `( x x TUPLE2 FROZENSET`.
+    let pairs = |count: usize| {
+        let mut made = vec![b'('; count + 1];
+        made.push(0x91);
+        made.extend(b"2\x86\x91".repeat(count));
+        key(&made)
+    };
+    assert_safe(&pairs(10));
+    assert_unproven(&pairs(30), "nesting");
+    let slices = |count: usize| {
+        let mut made = Vec::new();
+        made.extend(b"cbuiltins\nslice\n".repeat(count));
+        made.push(b'N');
+        made.extend(b"2\x86R".repeat(count));
+        key(&made)
+    };
+    assert_safe(&slices(10));
+    assert_unproven(&slices(30), "nesting");
+    // A state counts as well, and how deep it is.
+    let mut deep = b"}cstatistics\nNormalDist\n)\x81N}Vx\n)".to_vec();
+    deep.extend(vec![0x85; 100_000]);
+    deep.extend(b"s\x86bNs.");
+    assert_unproven(&deep, "nesting");
+}
+
+/// Whoever was given a list or dict may hold on to it.
+#[test]
+fn what_was_checked_must_not_change() {
+    let state = b"ccollections\nOrderedDict\n)R}q\x00Va\nNsb";
+    assert_safe(&[&state[..], b"."].concat());
+    assert_unproven(&[&state[..], b"h\x00Vb\nNs."].concat(), "setitem");
+}
+
+/// An attribute that can be called stands for a method.
+#[test]
+fn attributes_can_not_be_called() {
+    let with = |value: &str| format!("ccollections\nOrderedDict\n)R}}Va\n{value}sb.");
+    assert_safe(with("N").as_bytes());
+    assert_safe(with("cbuiltins\nEllipsis\n").as_bytes());
+    assert_unproven(with("ccollections\nCounter\n").as_bytes(), "state");
+}
+
 #[test]
 fn fractions_have_no_exponents() {
     for safe in ["3/4", "-3/4", "12"] {
