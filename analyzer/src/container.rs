@@ -6,6 +6,7 @@
 //! format unpickles.
 
 mod compressed;
+mod directory;
 mod npy;
 mod sevenz;
 mod tarball;
@@ -155,6 +156,10 @@ impl<'a> Unpacker<'_, 'a> {
         if depth >= self.limits.containers {
             self.give_up(member, "containers are nested too deeply to be opened");
             return Some(format);
+        }
+        // torch tries a tar first, whatever its first name begins with.
+        if format != "tar" && tarball::is_tar(&bytes) {
+            self.damage(member, "is a tar archive, too");
         }
         match format {
             "npy" => npy::unpack(self, member, bytes),

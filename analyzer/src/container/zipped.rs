@@ -2,7 +2,8 @@
 //!
 //! Python's `zipfile` and torch's reader (miniz) both go by the central directory, but differ in
 //! what they check: Python compares names with the local headers and sums, torch does neither and
-//! takes names whatever their case. Where they could differ, the archive counts as damaged.
+//! takes names whatever their case. Where they could differ, the archive counts as damaged; how
+//! they find the directory, `directory` compares.
 
 use std::collections::HashSet;
 use std::io::{self, Cursor, Read};
@@ -10,11 +11,14 @@ use std::io::{self, Cursor, Read};
 use zip::read::{ZipFile, ZipReadOptions, read_zipfile_from_stream};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{Source, Unpacker, npy};
+use super::{Source, Unpacker, directory, npy};
 
 /// Signatures of an entry of the central directory, and of the record that ends it.
 const ENTRY: &[u8; 4] = b"PK\x01\x02";
 const END: &[u8; 4] = b"PK\x05\x06";
+
+/// How an array of NumPy begins, whatever its member is called.
+const ARRAY: &[u8] = b"\x93NUMPY";
 
 /// Bytes of a member that are looked at to see whether it is plain data.
 const HEAD: u64 = 1 << 16;
@@ -68,15 +72,17 @@ pub(super) fn unpack(
                     .and_then(|folder| name.strip_prefix(folder))
                     .map(str::to_owned);
                 let stored = entry.compression() == CompressionMethod::Stored;
-                if in_torch.as_deref().is_some_and(is_tensor) {
-                    unpacker.check(&path, stored, &mut entry);
-                    continue;
-                }
                 let mut head = Vec::new();
-                // What is wrong shows again below.
-                let _ = (&mut entry).take(HEAD).read_to_end(&mut head);
-                if npy::is_plain(&head) {
-                    unpacker.check(&path, stored, &mut entry);
+                let begun = (&mut entry).take(HEAD).read_to_end(&mut head);
+                let is_tensor = in_torch.as_deref().is_some_and(is_tensor);
+                // `numpy.load` takes any zip, and of its members whatever begins as an array.
+                if is_tensor && !head.starts_with(ARRAY) || npy::is_plain(&head) {
+                    match begun {
+                        Ok(_) => unpacker.check(&path, stored, &mut entry),
+                        Err(error) => {
+                            unpacker.damage(Some(&path), format!("can't be unpacked: {error}"));
+                        }
+                    }
                     continue;
                 }
                 (path, in_torch)
@@ -153,6 +159,11 @@ fn compare_readers(
     archive: &mut ZipArchive<Cursor<&[u8]>>,
     bytes: &[u8],
 ) {
+    match directory::check(bytes) {
+        Ok(start) if start == archive.central_directory_start() => {}
+        Ok(_) => unpacker.damage(outer, "the central directory is found in two places"),
+        Err(fault) => unpacker.damage(outer, format!("readers differ in what they take: {fault}")),
+    }
     if let Err(error) = archive.validate_header_consistency() {
         unpacker.damage(outer, format!("readers differ in what they take: {error}"));
     }
@@ -197,8 +208,9 @@ fn path(outer: Option<&str>, name: &str) -> String {
 
 /// The bytes of tensors, numbered.
 fn is_tensor(name: &str) -> bool {
-    name.strip_prefix("data/")
-        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_prefix("data/").is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn is_pickle_of_torch(name: &str) -> bool {
