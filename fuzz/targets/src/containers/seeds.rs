@@ -1,6 +1,7 @@
 //! The files that the hunt begins with.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::{fs, io};
 
 use assay_corpus::{Seed, seeds};
@@ -10,19 +11,26 @@ use super::pack::Container;
 /// The longest file to begin with: longer ones are few, and add little.
 const LONGEST: usize = 4096;
 
-/// Files to begin with, of at most 4 KiB: those of joblib and PyTorch among the corpus's, and one
-/// pickle of every kind of its in a container of each kind.
+/// Files to begin with, of at most 4 KiB: those of joblib and PyTorch among the corpus's, those that
+/// readers once read otherwise than the analyser, and one pickle of every kind in a container of each
+/// kind.
 ///
 /// # Errors
-/// If `corpus/real/files` of this repository can't be read.
+/// If `corpus` of this repository can't be read.
 pub fn files() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
-    let real = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/real/files");
-    for entry in fs::read_dir(real)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.contains("-joblib-") || name.contains("-torch-") {
-            files.push((name, fs::read(path)?));
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus");
+    let real = |name: &str| name.contains("-joblib-") || name.contains("-torch-");
+    let read_otherwise = |name: &str| !name.ends_with(".toml");
+    for (directory, wanted) in
+        [("real/files", &real as &dyn Fn(&str) -> bool), ("containers", &read_otherwise)]
+    {
+        for entry in fs::read_dir(Path::new(corpus).join(directory))? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if wanted(&name) {
+                files.push((name, fs::read(path)?));
+            }
         }
     }
     files.retain(|(_, bytes)| bytes.len() <= LONGEST);
