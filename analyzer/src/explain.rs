@@ -282,6 +282,14 @@ mod tests {
         assert_ne!(analyze_file(counter, &policy).verdict, Verdict::Safe);
     }
 
+    /// To be reviewed with more care than others.
+    #[test]
+    fn attributes_that_can_be_called_are_proposed_as_such() {
+        let pickle = b"\x80\x02cshop\nOrder\n)\x81}X\x02\0\0\0idcshop\nprice\nsb.";
+        let own = proposal(pickle);
+        assert!(own.proved && own.proposal.contains("build = [\"attributes#callables\"]"));
+    }
+
     #[test]
     fn what_is_denied_or_refused_is_never_proposed() {
         let denied = proposal(b"cos\nsystem\n(S'true'\ntR.");

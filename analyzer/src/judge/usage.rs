@@ -45,7 +45,10 @@ impl Judge<'_, '_> {
             Value::Dict(id)
                 if self.heap.dict(id).has(Traits::ATTRIBUTES.and(Traits::NO_VALUES)) =>
             {
-                "attributes"
+                match self.heap.dict(id).has(Traits::UNCALLED) {
+                    true => "attributes",
+                    false => "attributes#callables",
+                }
             }
             Value::Dict(_) => "dict",
             Value::Set => "set",
