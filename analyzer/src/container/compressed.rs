@@ -36,15 +36,29 @@ pub(super) fn unpack<'b>(
     if several.get() && matches!(format, "zlib" | "zfile") {
         unpacker.damage(member, "holds several streams: some readers take the first alone");
     }
+    take(unpacker, member, (format, None), data, depth);
+}
+
+/// Takes what was unpacked of a format: a container, or a pickle; of bytes that may be the pickle
+/// themselves, if `container` says what they may be as well.
+fn take(
+    unpacker: &mut Unpacker<'_, '_>,
+    member: Option<&str>,
+    (format, container): (&'static str, Option<&'static str>),
+    data: Vec<u8>,
+    depth: u32,
+) {
     if recognise(&data).is_some() {
         unpacker.unpack(member, Cow::Owned(data), depth + 1);
     } else if !data.is_empty() {
+        let member = member.map(str::to_owned);
+        let bytes = Cow::Owned(data);
         unpacker.contents.payloads.push(Payload {
-            member: member.map(str::to_owned),
+            member,
             loader: Some(format),
-            container: None,
+            container,
             offset: 0,
-            bytes: Cow::Owned(data),
+            bytes,
         });
     }
 }
@@ -67,17 +81,7 @@ pub(super) fn guess(
         }
         let mut source = || Ok(Streams::new(open, bytes, Rc::default()));
         let data = unpacker.read_quietly(member, bytes.len() as u64, &mut source);
-        if recognise(&data).is_some() {
-            unpacker.unpack(member, Cow::Owned(data), depth + 1);
-        } else if !data.is_empty() {
-            unpacker.contents.payloads.push(Payload {
-                member: member.map(str::to_owned),
-                loader: Some(format),
-                container: Some(format),
-                offset: 0,
-                bytes: Cow::Owned(data),
-            });
-        }
+        take(unpacker, member, (format, Some(format)), data, depth);
     }
 }
 
