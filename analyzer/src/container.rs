@@ -165,7 +165,12 @@ impl<'a> Unpacker<'_, 'a> {
             "npy" => npy::unpack(self, member, bytes),
             "torch" => torch::unpack(self, member, bytes),
             _ => {
+                if format == "tar" {
+                    // Its first name may be the header of something else as well.
+                    compressed::guess(self, member, &bytes, depth);
+                }
                 match format {
+                    "lzip" => self.damage(member, "is of lzip, which is not opened"),
                     "zip" => zipped::unpack(self, member, &bytes, depth),
                     "tar" => tarball::unpack(self, member, &bytes, depth),
                     "7z" => sevenz::unpack(self, member, &bytes, depth),
@@ -306,6 +311,7 @@ fn recognise(bytes: &[u8]) -> Option<&'static str> {
         [0x5d, 0, ..] => Some("lzma"),
         [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
         [b'Z', b'F', ..] => Some("zfile"),
+        [b'L', b'Z', b'I', b'P', 0 | 1, ..] => Some("lzip"),
         [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some("7z"),
         _ if zlib(bytes) => Some("zlib"),
         // A tar begins with a name of anyone's choice, which may be a pickle; torch tries it first.

@@ -79,8 +79,16 @@ pub(super) fn guess(
         if !may_be {
             continue;
         }
-        let mut source = || Ok(Streams::new(open, bytes, Rc::default()));
+        if format == "lzma" && dictionary(bytes).is_some_and(|size| u64::from(size) > MEMORY / 2) {
+            unpacker.give_up(member, "may be lzma of more memory than the analysis takes");
+            continue;
+        }
+        let several = Rc::new(Cell::new(false));
+        let mut source = || Ok(Streams::new(open, bytes, Rc::clone(&several)));
         let data = unpacker.read_quietly(member, bytes.len() as u64, &mut source);
+        if several.get() && !data.is_empty() {
+            unpacker.damage(member, "holds a stream and more: readers differ in what they take");
+        }
         take(unpacker, member, (format, Some(format)), data, depth);
     }
 }
@@ -111,6 +119,11 @@ fn may_be_lzma(bytes: &[u8]) -> bool {
     properties < 225
         && (whole || half || dictionary == u32::MAX)
         && (length == u64::MAX || length < 1 << 38)
+}
+
+/// Bytes of the dictionary that a header of lzma asks for.
+fn dictionary(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(1..)?.first_chunk()?))
 }
 
 /// How a stream is opened.

@@ -44,8 +44,10 @@ pub(super) fn unpack<'a>(
         let data = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
         match data.filter(|end| *end <= rest.len()) {
             Some(end) => begin += end,
-            // It is cut short: nothing follows.
-            None => return,
+            None => {
+                unpacker.damage(member, "the array is cut short");
+                return;
+            }
         }
     };
     let bytes = match bytes {
@@ -65,12 +67,12 @@ pub(super) fn unpack<'a>(
 fn length(header: &[u8]) -> Option<u64> {
     let text = str::from_utf8(header).ok()?;
     let value = |key: &str, open: &str, close: char| {
-        let (_, rest) = text.split_once(key)?;
+        let (_, rest) = text.split_once(&format!("'{key}':"))?;
         let (value, _) = rest.trim_start().strip_prefix(open)?.split_once(close)?;
-        // Of an entry given twice the last counts.
+        // Of an entry given twice, however it is quoted, the last counts.
         (text.matches(key).count() == 1).then_some(value)
     };
-    let kind = value("'descr':", "'", '\'')?.trim_start_matches(['<', '>', '|', '=']);
+    let kind = value("descr", "'", '\'')?.trim_start_matches(['<', '>', '|', '=']);
     let mut letters = kind.chars();
     let unit = match letters.next()? {
         'U' => 4,
@@ -78,9 +80,11 @@ fn length(header: &[u8]) -> Option<u64> {
         _ => return None,
     };
     let (size, _) = letters.as_str().split_once('[').unwrap_or((letters.as_str(), ""));
-    let lengths = value("'shape':", "(", ')')?.split(',').map(str::trim);
+    let lengths = value("shape", "(", ')')?.split(',').map(str::trim);
     let mut lengths = lengths.filter(|length| !length.is_empty());
+    // NumPy before 2 counts sizes in 32 bits.
     let size = size.parse::<u64>().ok()?.checked_mul(unit)?;
+    i32::try_from(size).ok()?;
     lengths.try_fold(size, |product, length| product.checked_mul(length.parse().ok()?))
 }
 
@@ -108,9 +112,11 @@ fn may_hold_objects(header: &[u8]) -> bool {
     })
 }
 
-/// Whether what begins so is an array of plain data, in which there is nothing to judge.
-pub(super) fn is_plain(head: &[u8]) -> bool {
-    head.starts_with(MAGIC) && header(head).is_some_and(|(_, text)| !may_hold_objects(text))
+/// Bytes of the array that begins so, if it is one of plain data, in which there is nothing to judge.
+pub(super) fn extent(head: &[u8]) -> Option<u64> {
+    let (start, text) = header(head).filter(|_| head.starts_with(MAGIC))?;
+    let length = length(text).filter(|_| !may_hold_objects(text))?;
+    length.checked_add(start as u64)
 }
 
 #[cfg(test)]
@@ -132,5 +138,7 @@ mod tests {
         assert_eq!(of("f8,i4", "(2,)"), None);
         assert_eq!(of("<f8", "(18446744073709551615, 2)"), None);
         assert_eq!(length(b"{'descr': '<f8', 'shape': (1,), 'shape': (2,)}"), None);
+        assert_eq!(length(b"{'descr': '<f8', 'shape': (9,), \"shape\": (2,)}"), None);
+        assert_eq!(of("|S4294967304", "(1,)"), None);
     }
 }

@@ -39,15 +39,13 @@ pub(super) fn unpack(
     };
     compare_readers(unpacker, outer, &mut archive, bytes);
     // `torch.save` puts everything into one folder, its pickle as `data.pkl`.
-    let torch = archive
-        .file_names()
-        .flatten()
-        .find_map(|name| {
-            let end = name.len().checked_sub("data.pkl".len())?;
-            let folder = name.get(..end)?;
-            name.get(end..)?.eq_ignore_ascii_case("data.pkl").then(|| folder.to_owned())
-        })
-        .filter(|folder| folder.is_empty() || folder.ends_with('/'));
+    let torch = archive.file_names().flatten().find_map(|name| {
+        let end = name.len().checked_sub("data.pkl".len())?;
+        let folder = name.get(..end)?;
+        let is_folder = folder.is_empty() || folder.ends_with('/');
+        let known = name.get(end..)?.eq_ignore_ascii_case("data.pkl");
+        (is_folder && known).then(|| folder.to_owned())
+    });
     let mut names = HashSet::new();
     for index in 0..archive.len() {
         if !unpacker.may_open(outer) {
@@ -76,7 +74,8 @@ pub(super) fn unpack(
                 let begun = (&mut entry).take(HEAD).read_to_end(&mut head);
                 let is_tensor = in_torch.as_deref().is_some_and(is_tensor);
                 // `numpy.load` takes any zip, and of its members whatever begins as an array.
-                if is_tensor && !head.starts_with(ARRAY) || npy::is_plain(&head) {
+                if is_tensor && !head.starts_with(ARRAY) || npy::extent(&head) == Some(entry.size())
+                {
                     match begun {
                         Ok(_) => unpacker.check(&path, stored, &mut entry),
                         Err(error) => {

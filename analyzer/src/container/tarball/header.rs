@@ -95,7 +95,10 @@ pub(super) fn fault(header: &tar::Header, blocks: &[u8]) -> Option<&'static str>
     let (data, padding) = blocks.split_at_checked(usize::try_from(size).ok()?)?;
     match kind {
         _ if Some(i128::from(size)) != number(&bytes[SIZE]) => Some("the size of a member"),
-        _ if extends(kind) && &bytes[MAGIC] != b"ustar" => Some("a header without magic"),
+        // The `tar` crate goes by all of the magic, `tarfile` by none.
+        _ if extends(kind) && header.as_ustar().is_none() && header.as_gnu().is_none() => {
+            Some("a header without magic")
+        }
         // `tarfile` looks for names and records in whole blocks.
         _ if extends(kind) && padding.iter().any(|byte| *byte != 0) => Some("data behind a header"),
         PAX => pax_fault(data),
