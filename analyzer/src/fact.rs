@@ -43,8 +43,8 @@ pub(crate) enum Fact {
     SetItem {
         /// Of what.
         target: Value,
-        /// Whether a value may be called.
-        callables: bool,
+        /// Whether the keys may be names of attributes, and no value can be called.
+        named: bool,
     },
     /// ADDITEMS on something that is not a set.
     Add(Value),

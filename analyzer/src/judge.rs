@@ -122,10 +122,10 @@ impl<'p> Judge<'p, '_> {
                 self.judge_method(target, "append", allowed);
                 target
             }
-            Fact::SetItem { target, callables } => {
-                let allowed = match callables {
-                    true => |contract: &Contract| contract.setitem && !contract.named,
-                    false => |contract: &Contract| contract.setitem,
+            Fact::SetItem { target, named } => {
+                let allowed = match named {
+                    true => |contract: &Contract| contract.setitem,
+                    false => |contract: &Contract| contract.setitem && !contract.named,
                 };
                 self.judge_method(target, "setitem", allowed);
                 target
@@ -197,7 +197,9 @@ impl<'p> Judge<'p, '_> {
     pub(crate) fn may_be_called(&self, value: Value) -> bool {
         match value {
             Value::Unknown | Value::Allowed => true,
-            Value::Instance(_) => self.class_of(value).is_some_and(|class| !class.apply.is_empty()),
+            Value::Instance(_) => {
+                self.class_of(value).is_none_or(|class| class.callable || !class.apply.is_empty())
+            }
             Value::Global(_) => self.contract_of(value).is_none_or(|contract| !contract.uncalled),
             _ => false,
         }
@@ -213,6 +215,12 @@ impl<'p> Judge<'p, '_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether the value may be a `str` or of a class made of it.
+    pub(crate) fn may_be_text(&self, value: Value) -> bool {
+        let scalar = |id| self.globals.get(self.heap.class(id)).key == "numpy:generic";
+        self.may_be_str(value) || matches!(value, Value::Instance(id) if scalar(id))
     }
 
     /// Whether the value is an instance that the policy knows to refer to no other object.

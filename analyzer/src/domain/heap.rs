@@ -27,7 +27,9 @@ impl Traits {
     pub(crate) const UNCALLED: Self = Self(64);
     /// No text stands under `tz`, `dtype` or `freq`.
     pub(crate) const NO_ZONES: Self = Self(256);
-    const ALL: Self = Self(127 | 256);
+    /// No key may be a name that unpickling or the interpreter looks up.
+    pub(crate) const NO_HOOKS: Self = Self(512);
+    const ALL: Self = Self(127 | 256 | 512);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     const GIVEN: Self = Self(128);
@@ -298,7 +300,7 @@ impl Heap {
         match (key, text) {
             (Value::Str(offset) | Value::Str8(offset), Some(text)) => {
                 if is_hook(text) {
-                    entry.contents.traits.lose(Traits::ATTRIBUTES);
+                    entry.contents.traits.lose(Traits::ATTRIBUTES.and(Traits::NO_HOOKS));
                 }
                 if text == b"values" {
                     entry.contents.traits.lose(Traits::NO_VALUES);
@@ -308,7 +310,11 @@ impl Heap {
                 }
                 self.keep_key(dict, offset);
             }
-            _ => entry.contents.traits.lose(Traits::ATTRIBUTES),
+            (Value::Tuple(_), _) => entry.contents.traits.lose(Traits::ATTRIBUTES),
+            _ if key.is_atom() && !matches!(key, Value::Str(_) | Value::Str8(_)) => {
+                entry.contents.traits.lose(Traits::ATTRIBUTES);
+            }
+            _ => entry.contents.traits.lose(Traits::ATTRIBUTES.and(Traits::NO_HOOKS)),
         }
         self.dicts[dict as usize].contents.traits.count_key();
     }
@@ -401,7 +407,7 @@ fn shallow(depth: u32) -> u16 {
 
 /// A name that unpickling itself looks up on an instance, or that the interpreter does: an
 /// attribute so called could bring control back to the pickle. PEP 678's notes are but a list.
-fn is_hook(name: &[u8]) -> bool {
+pub(crate) fn is_hook(name: &[u8]) -> bool {
     matches!(name, b"append" | b"extend" | b"add" | b"items" | b"keys")
         || name.starts_with(b"__") && name != b"__notes__"
 }

@@ -101,7 +101,8 @@ impl Judge<'_, '_> {
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
             Pattern::DictUncalled => {
-                matches!(value, Value::Dict(_)) && self.relies(value, Traits::UNCALLED)
+                matches!(value, Value::Dict(_))
+                    && self.relies(value, Traits::UNCALLED.and(Traits::NO_HOOKS))
             }
             Pattern::Attributes(contents) => {
                 let wanted = match contents {
@@ -123,7 +124,7 @@ impl Judge<'_, '_> {
                     keys.iter().all(|key| {
                         self.text_of(Value::Str(*key))
                             .is_some_and(|key| names.iter().any(|name| *key == *name.as_bytes()))
-                    }) && self.relies(value, Traits::ATTRIBUTES)
+                    }) && self.relies(value, Traits::ATTRIBUTES.and(Traits::UNCALLED))
                 }),
                 _ => false,
             },

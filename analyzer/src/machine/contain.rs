@@ -4,7 +4,7 @@
 //! them, and tuples shared without bound make it hash for ever.
 
 use super::{Fault, Machine};
-use crate::domain::{Alive, Value};
+use crate::domain::{Alive, Value, is_hook};
 use crate::fact::Fact;
 use crate::judge::MAX_WEIGHT;
 
@@ -86,10 +86,8 @@ impl Machine<'_, '_> {
                 let named =
                     |names: &[&[u8]]| text.as_deref().is_some_and(|key| names.contains(&key));
                 match pair[1] {
-                    Value::Str(_) | Value::Str8(_) => {
-                        if named(&ZONES) {
-                            self.judge.heap.add_zone(dict);
-                        }
+                    value if self.judge.may_be_text(value) && named(&ZONES) => {
+                        self.judge.heap.add_zone(dict);
                     }
                     value => {
                         let keeps = |key| self.judge.policy.keeps(key);
@@ -100,9 +98,12 @@ impl Machine<'_, '_> {
                 }
             }
         } else {
-            let may_be_called = |pair: &[Value]| self.judge.may_be_called(pair[1]);
-            let callables = items.chunks_exact(2).any(may_be_called);
-            self.judge.fact(Fact::SetItem { target, callables });
+            // As an attribute would be set.
+            let named = items.chunks_exact(2).all(|pair| {
+                let name = self.judge.text_of(pair[0]);
+                name.is_some_and(|name| !is_hook(&name)) && !self.judge.may_be_called(pair[1])
+            });
+            self.judge.fact(Fact::SetItem { target, named });
             self.hold(target, items);
         }
         for pair in items.chunks_exact(2) {

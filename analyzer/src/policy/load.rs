@@ -117,6 +117,8 @@ struct Row {
     #[serde(default)]
     plain: bool,
     #[serde(default)]
+    callable: bool,
+    #[serde(default)]
     uncalled: bool,
     #[serde(default)]
     total: bool,
@@ -179,6 +181,7 @@ impl Row {
             add: self.add,
             hash: self.hash,
             plain: self.plain,
+            callable: self.callable,
             uncalled: self.uncalled,
             total: self.total,
             kept: self.kept,

@@ -58,7 +58,7 @@ pub enum Pattern {
     ListOf(Contents),
     /// A `dict`.
     Dict,
-    /// A `dict` of whose values none can be called.
+    /// A `dict` of whose values none can be called, and whose keys are no hook's name.
     DictUncalled,
     /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls,
     /// with such values.
