@@ -164,26 +164,34 @@ impl<'a> Unpacker<'_, 'a> {
         match format {
             "npy" => npy::unpack(self, member, bytes),
             "torch" => torch::unpack(self, member, bytes),
-            _ => {
-                if format == "tar" {
-                    // Its first name may be the header of something else as well.
-                    compressed::guess(self, member, &bytes, depth);
-                }
-                match format {
-                    "lzip" => self.damage(member, "is of lzip, which is not opened"),
-                    "zip" => zipped::unpack(self, member, &bytes, depth),
-                    "tar" => tarball::unpack(self, member, &bytes, depth),
-                    "7z" => sevenz::unpack(self, member, &bytes, depth),
-                    _ => compressed::unpack(self, member, format, &bytes, depth),
-                }
-                // A tar begins with a name of anyone's choice, which `pickle.load` takes for opcodes.
-                if probe::is_begun(&bytes) {
-                    let whole = Payload::whole(member.map(str::to_owned), bytes);
-                    self.contents.payloads.push(Payload { container: Some(format), ..whole });
-                }
-            }
+            _ => self.unpack_as(format, member, bytes, depth),
         }
         Some(format)
+    }
+
+    /// Unpacks a container of that format, which may be a pickle as well: a tar begins with a name of
+    /// anyone's choice, which `pickle.load` takes for opcodes, and zlib for a header.
+    fn unpack_as(
+        &mut self,
+        format: &'static str,
+        member: Option<&str>,
+        bytes: Cow<'a, [u8]>,
+        depth: u32,
+    ) {
+        match format {
+            "zip" => zipped::unpack(self, member, &bytes, depth),
+            "tar" => {
+                tarball::unpack(self, member, &bytes, depth);
+                compressed::guess(self, member, &bytes, depth);
+            }
+            "7z" => sevenz::unpack(self, member, &bytes, depth),
+            "lzip" => self.damage(member, "is of lzip, which is not opened"),
+            _ => compressed::unpack(self, member, format, &bytes, depth),
+        }
+        if probe::is_begun(&bytes) {
+            let whole = Payload::whole(member.map(str::to_owned), bytes);
+            self.contents.payloads.push(Payload { container: Some(format), ..whole });
+        }
     }
 
     /// Whether one more member may be opened.
@@ -203,16 +211,6 @@ impl<'a> Unpacker<'_, 'a> {
             self.damage(member, format!("can't be unpacked: {error}"));
         }
         data
-    }
-
-    /// Reads what `packed` bytes may unpack to, if they are packed at all.
-    fn read_quietly(
-        &mut self,
-        member: Option<&str>,
-        packed: u64,
-        source: &mut impl Source,
-    ) -> Vec<u8> {
-        self.read_some(member, packed, source).0
     }
 
     /// Reads what `packed` bytes unpack to before a fault, and the fault.

@@ -3,6 +3,7 @@
 mod call;
 mod constant;
 mod describe;
+mod entry;
 mod expression;
 mod pattern;
 mod record;

@@ -229,6 +229,9 @@ fn attributes_can_not_be_called() {
     assert_safe(with("N").as_bytes());
     assert_safe(with("cbuiltins\nEllipsis\n").as_bytes());
     assert_unproven(with("ccollections\nCounter\n").as_bytes(), "state");
+    // Nor under a name whose text is of interest.
+    let zone = b"ccollections\nOrderedDict\n)R}Vdtype\ncbuiltins\nmemoryview\nsb.";
+    assert_unproven(zone, "state");
 }
 
 #[test]

@@ -71,21 +71,22 @@ pub(super) fn guess(
     bytes: &[u8],
     depth: u32,
 ) {
-    for (format, open) in [("zlib", zlib as Open), ("lzma", lzma)] {
-        let may_be = match format {
-            "zlib" => may_be_zlib(bytes),
-            _ => may_be_lzma(bytes),
-        };
+    let is_lzma = may_be_lzma(bytes);
+    for (format, open, may_be) in
+        [("zlib", zlib as Open, may_be_zlib(bytes)), ("lzma", lzma, is_lzma.is_some())]
+    {
         if !may_be {
             continue;
         }
-        if format == "lzma" && dictionary(bytes).is_some_and(|size| u64::from(size) > MEMORY / 2) {
+        // The decoder takes little beside the dictionary, and refuses more than `MEMORY`.
+        if format == "lzma" && is_lzma.is_some_and(|dictionary| dictionary > MEMORY / 2) {
             unpacker.give_up(member, "may be lzma of more memory than the analysis takes");
             continue;
         }
         let several = Rc::new(Cell::new(false));
         let mut source = || Ok(Streams::new(open, bytes, Rc::clone(&several)));
-        let data = unpacker.read_quietly(member, bytes.len() as u64, &mut source);
+        // Most are not compressed at all: that they can't be unpacked says nothing.
+        let (data, _) = unpacker.read_some(member, bytes.len() as u64, &mut source);
         if several.get() && !data.is_empty() {
             unpacker.damage(member, "holds a stream and more: readers differ in what they take");
         }
@@ -105,25 +106,17 @@ fn may_be_zlib(bytes: &[u8]) -> bool {
 
 /// Whether liblzma takes the header of the old format, as its decoder of any format does
 /// (`alone_decoder.c`, `picky`): properties, the size of a dictionary that is a power of two or one
-/// and a half of one, and a length below 256 GiB or none.
-fn may_be_lzma(bytes: &[u8]) -> bool {
-    let Some((&[properties, dictionary @ .., _, _, _, _, _, _, _, _], _)) =
-        bytes.split_first_chunk::<13>()
-    else {
-        return false;
-    };
-    let length = u64::from_le_bytes(*bytes[5..].first_chunk().expect("there are thirteen"));
-    let dictionary = u32::from_le_bytes(dictionary);
+/// and a half of one, and a length below 256 GiB or none. Gives the bytes of the dictionary.
+fn may_be_lzma(bytes: &[u8]) -> Option<u64> {
+    let (&properties, rest) = bytes.split_first()?;
+    let dictionary = u32::from_le_bytes(*rest.first_chunk()?);
+    let length = u64::from_le_bytes(*rest.get(4..)?.first_chunk()?);
     let whole = dictionary.is_power_of_two();
     let half = dictionary.is_multiple_of(3) && (dictionary / 3).is_power_of_two();
-    properties < 225
+    let taken = properties < 225
         && (whole || half || dictionary == u32::MAX)
-        && (length == u64::MAX || length < 1 << 38)
-}
-
-/// Bytes of the dictionary that a header of lzma asks for.
-fn dictionary(bytes: &[u8]) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(1..)?.first_chunk()?))
+        && (length == u64::MAX || length < 1 << 38);
+    taken.then_some(dictionary.into())
 }
 
 /// How a stream is opened.

@@ -26,13 +26,13 @@ impl Traits {
     /// No value can be called: as an attribute it would stand for a method.
     pub(crate) const UNCALLED: Self = Self(64);
     /// No text stands under `tz`, `dtype` or `freq`.
-    pub(crate) const NO_ZONES: Self = Self(256);
+    pub(crate) const NO_ZONES: Self = Self(128);
     /// No key may be a name that unpickling or the interpreter looks up.
-    pub(crate) const NO_HOOKS: Self = Self(512);
-    const ALL: Self = Self(127 | 256 | 512);
+    pub(crate) const NO_HOOKS: Self = Self(256);
+    const ALL: Self = Self(511);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
-    const GIVEN: Self = Self(128);
+    const GIVEN: Self = Self(512);
 
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

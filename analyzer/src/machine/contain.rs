@@ -4,15 +4,12 @@
 //! them, and tuples shared without bound make it hash for ever.
 
 use super::{Fault, Machine};
-use crate::domain::{Alive, Value, is_hook};
+use crate::domain::{Alive, Value};
 use crate::fact::Fact;
 use crate::judge::MAX_WEIGHT;
 
 /// Instances put into instances of the kind that CPython frees by recursion.
 const MAX_NESTED: u32 = 10_000;
-
-/// Arguments whose text pandas takes for what may name a time zone.
-const ZONES: [&[u8]; 3] = [b"tz", b"dtype", b"freq"];
 
 impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
@@ -77,32 +74,11 @@ impl Machine<'_, '_> {
         if let Value::Dict(dict) = target {
             for pair in items.chunks_exact(2) {
                 let text = self.judge.text_of(pair[0]);
-                self.judge.heap.add_key(dict, pair[0], text.as_deref());
                 self.keep_entry(dict, text.as_deref(), pair[1]);
-                self.judge.heap.add_value(dict, pair[1]);
-                if !self.is_field(pair[1]) {
-                    self.judge.heap.add_no_field(dict);
-                }
-                let named =
-                    |names: &[&[u8]]| text.as_deref().is_some_and(|key| names.contains(&key));
-                match pair[1] {
-                    value if self.judge.may_be_text(value) && named(&ZONES) => {
-                        self.judge.heap.add_zone(dict);
-                    }
-                    value => {
-                        let keeps = |key| self.judge.policy.keeps(key);
-                        if self.judge.may_be_called(value) && !text.as_deref().is_some_and(keeps) {
-                            self.judge.heap.add_callable(dict);
-                        }
-                    }
-                }
+                self.judge.enter(dict, pair[0], text.as_deref(), pair[1]);
             }
         } else {
-            // As an attribute would be set.
-            let named = items.chunks_exact(2).all(|pair| {
-                let name = self.judge.text_of(pair[0]);
-                name.is_some_and(|name| !is_hook(&name)) && !self.judge.may_be_called(pair[1])
-            });
+            let named = items.chunks_exact(2).all(|pair| self.judge.may_be_attribute(pair));
             self.judge.fact(Fact::SetItem { target, named });
             self.hold(target, items);
         }
@@ -113,16 +89,6 @@ impl Machine<'_, '_> {
             return Err("an odd number of items for a dict".into());
         }
         Ok(())
-    }
-
-    /// Whether the value is a tuple of a plain instance, an offset and perhaps a title.
-    fn is_field(&self, value: Value) -> bool {
-        let Value::Tuple(id) = value else { return false };
-        match self.judge.heap.tuple(id) {
-            [of, Value::Int(0..)] => self.judge.is_plain(*of),
-            [of, Value::Int(0..), title] => self.judge.is_plain(*of) && title.is_atom(),
-            _ => false,
-        }
     }
 
     pub(super) fn hash_all(&mut self, items: &[Value]) {

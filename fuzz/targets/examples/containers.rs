@@ -1,8 +1,9 @@
 //! Holds what the analyser says of files against those who read them.
 //!
-//! Without arguments: asks for something that no policy allows at every place of every file that the
-//! target `containers` begins with, makes files that readers take for different pickles, and has what
-//! is still called safe read by all that this machine has. With arguments, of the policy and of files: has those read that are called safe.
+//! Without arguments: makes files that readers take for different pickles, asks for something that no
+//! policy allows at every place of every file that the target `containers` begins with, and has what is
+//! still called safe read by all that this machine has. With arguments, of the policy and of files: has
+//! those read that are called safe.
 //!
 //!     export ASSAY_PYTHON=VENV/bin/python
 //!     cargo run --release -p assay-targets --example containers
