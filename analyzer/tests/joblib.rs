@@ -236,3 +236,12 @@ fn a_tar_is_followed_as_joblib_reads_it() {
     assert_eq!(judged.format, Some("gzip"));
     assert_ne!(judged.verdict, Verdict::Safe);
 }
+
+/// An attribute that is none of the wrapper's own may stand for a method that reads.
+#[test]
+fn a_wrapper_has_no_attributes_but_its_own() {
+    let more = |key: &str| [&text(key)[..], b"N"].concat();
+    let file = |more: &[u8]| [&wrapper(1, &dtype("b1", b""), more)[..], b"\xff."].concat();
+    assert_eq!(judge(&file(&more("numpy_array_alignment_bytes"))).verdict, Verdict::Safe);
+    assert_ne!(judge(&file(&more("safe_get_numpy_array_alignment_bytes"))).verdict, Verdict::Safe);
+}

@@ -63,6 +63,7 @@ mod tests {
             "(?P<n>a)(?(n)b|c)",
             "[^()]",
             "[]a]",
+            r"\\N",
         ] {
             assert!(compiles_quietly(quiet.as_bytes()), "{quiet}");
         }
@@ -79,6 +80,7 @@ mod tests {
             "[]--a]",
             "[^]--a]",
             "#[\na(?i)b",
+            r"\N{DIGIT ONE}",
         ] {
             assert!(!compiles_quietly(loud.as_bytes()), "{loud}");
         }
