@@ -20,7 +20,7 @@ pub use contract::{Append, Contract, Form, Kind, Returns};
 pub use deny::Denied;
 pub use load::PolicyError;
 pub use names::Renames;
-pub use pattern::{Contents, Pattern, Signature};
+pub use pattern::{Attributes, Contents, Pattern, Signature};
 pub use unfound::{Because, Unfound, unfound};
 pub(crate) use usage::{How, Usage};
 
@@ -44,6 +44,8 @@ pub struct Policy {
     machinery: Vec<String>,
     /// Attributes in which libraries keep a class or a function.
     keeps: Vec<String>,
+    /// Attributes that are text or numbers, if anything: loads do more than look at them.
+    atoms: Vec<String>,
     /// Functions that may do whatever they do where something allowed calls them.
     opaque: Vec<String>,
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
@@ -139,6 +141,12 @@ impl Policy {
     /// loading runs looks it up as a method.
     pub(crate) fn keeps(&self, attribute: &[u8]) -> bool {
         self.keeps.iter().any(|name| name.as_bytes() == attribute)
+    }
+
+    /// Whether loading does more than look at the attribute so called, which must then be `None`, a
+    /// number, text or bytes.
+    pub(crate) fn wants_atom(&self, attribute: &[u8]) -> bool {
+        self.atoms.iter().any(|name| name.as_bytes() == attribute)
     }
 
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loader {
-    /// `gzip.open`, `bz2.open`, `lzma.open` or `zlib.decompress`, as the first bytes say, and
-    /// `pickle.load` again and again until the end.
+    /// `gzip.open`, `bz2.open`, `lzma.open` and `zlib.decompress`, and `pickle.load` again and again
+    /// until the end, by the C and the pure Python unpickler.
     Compressed,
     /// `joblib.load(file)`.
     Joblib,
-    /// `numpy.load(file, allow_pickle=True)`, and every array of what it gives.
+    /// `numpy.load(file, allow_pickle=True)`, and every array of what it gives; again and again, as
+    /// long as the file goes on.
     Numpy,
-    /// `torch.load(file, weights_only=False)`.
+    /// `torch.load(file, weights_only=False)`, of a buffer and of what passes for a file on disk.
     Torch,
 }
 

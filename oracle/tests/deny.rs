@@ -237,6 +237,9 @@ fn small_pickles_go_by_the_thousand() {
 /// `gzip.compress(b"N.cos\nsystem\n.")`, by CPython 3.11.
 const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xf3\xd3K\xce/\xe6*\xae,.I\xcd\xe5\xd2\x03\x00\x1ct\xb4\xb6\x0e\x00\x00\x00";
 
+/// `b"cuuid\nUUID\n."` in a window of 512 bytes, by which no head that is usual is written.
+const ZLIB: &[u8] = b"\x18\xd3K.-\xcdL\xe1\n\r\xf5t\xe1\xd2\x03\x00\x1b9\x03\x94";
+
 /// Every interpreter has the decompressors that were built into it; other loaders it must have
 /// imported.
 #[test]
@@ -250,6 +253,8 @@ fn files_are_read_by_loaders_of_containers() {
         let seen = oracle.deny_files(python, Loader::Compressed, &[GZIP]).unwrap().remove(0);
         assert_eq!(seen.exception.as_deref(), Some("UnpicklingError"), "{version}: {seen:?}");
         assert_eq!(seen.resolved, [resolved("os", "system", false)], "{version}");
+        let seen = oracle.deny_files(python, Loader::Compressed, &[ZLIB]).unwrap().remove(0);
+        assert_eq!(seen.resolved, [resolved("uuid", "UUID", false)], "{version}: {seen:?}");
         // Nothing is left over for the next load.
         let after = oracle.deny(python, Engine::CLoads.into(), &[b"N."]).unwrap().remove(0);
         assert_eq!((after.outcome, after.resolved), (Outcome::Loaded, vec![]), "{version}");

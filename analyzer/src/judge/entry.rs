@@ -1,6 +1,7 @@
 //! What an entry of a dict takes away from what is known of the dict.
 
 use super::Judge;
+use crate::Policy;
 use crate::domain::{Value, is_hook};
 
 /// Arguments whose text pandas takes for what may name a time zone.
@@ -17,7 +18,7 @@ impl Judge<'_, '_> {
         if text.is_some_and(|text| ZONES.contains(&text)) && self.may_be_text(value) {
             self.heap.add_zone(dict);
         }
-        if self.may_be_called(value) && !text.is_some_and(|text| self.policy.keeps(text)) {
+        if self.does_more_than_stand(text, value) {
             self.heap.add_callable(dict);
         }
     }
@@ -27,7 +28,21 @@ impl Judge<'_, '_> {
     pub(crate) fn may_be_attribute(&self, item: &[Value]) -> bool {
         let [key, value] = item else { return false };
         let name = self.text_of(*key);
-        name.is_some_and(|name| !is_hook(&name)) && !self.may_be_called(*value)
+        name.is_some_and(|name| {
+            !is_hook(&name)
+                && !self.may_be_called(*value)
+                && (value.is_atom() || !self.policy.wants_atom(&name))
+        })
+    }
+
+    /// Whether a value under that name may be called by whoever looks it up, or else be used.
+    fn does_more_than_stand(&self, text: Option<&[u8]>, value: Value) -> bool {
+        let is =
+            |among: fn(&Policy, &[u8]) -> bool| text.is_some_and(|text| among(self.policy, text));
+        if self.may_be_called(value) {
+            return !is(Policy::keeps);
+        }
+        !value.is_atom() && is(Policy::wants_atom)
     }
 
     /// Whether the value is a tuple of a plain instance, an offset and perhaps a title.

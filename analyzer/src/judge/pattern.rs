@@ -2,7 +2,7 @@
 
 use super::{Judge, expression};
 use crate::domain::{Traits, Value};
-use crate::policy::{Contents, Kind, Pattern, Signature};
+use crate::policy::{Attributes, Contents, Kind, Pattern, Signature};
 
 impl Judge<'_, '_> {
     /// Whether the arguments conform to the signature.
@@ -104,30 +104,19 @@ impl Judge<'_, '_> {
                 matches!(value, Value::Dict(_))
                     && self.relies(value, Traits::UNCALLED.and(Traits::NO_HOOKS))
             }
-            Pattern::Attributes(contents) => {
-                let wanted = match contents {
-                    Contents::WithValues => Traits::ATTRIBUTES,
-                    contents => traits(*contents).and(Traits::NO_VALUES),
-                };
-                let wanted = match contents {
-                    Contents::Callables => wanted,
-                    _ => wanted.and(Traits::UNCALLED),
-                };
-                matches!(value, Value::Dict(_))
-                    && self.relies(value, wanted.and(Traits::ATTRIBUTES))
+            Pattern::Attributes(Attributes { names, holds, callables }) => {
+                let mut wanted = traits(*holds).and(Traits::ATTRIBUTES);
+                if *holds != Contents::WithValues {
+                    wanted = wanted.and(Traits::NO_VALUES);
+                }
+                if !callables {
+                    wanted = wanted.and(Traits::UNCALLED);
+                }
+                self.has_no_keys_but(names, value) && self.relies(value, wanted)
             }
             Pattern::Fields => {
                 matches!(value, Value::Dict(_)) && self.relies(value, Traits::FIELDS)
             }
-            Pattern::Attribute(names) => match value {
-                Value::Dict(id) => self.heap.keys(id).is_some_and(|keys| {
-                    keys.iter().all(|key| {
-                        self.text_of(Value::Str(*key))
-                            .is_some_and(|key| names.iter().any(|name| *key == *name.as_bytes()))
-                    }) && self.relies(value, Traits::ATTRIBUTES.and(Traits::UNCALLED))
-                }),
-                _ => false,
-            },
             Pattern::Set => value == Value::Set,
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
             Pattern::Tuple => matches!(value, Value::Tuple(_)) && !self.holds_unknown(value),
@@ -164,6 +153,16 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Whether the value is a dict with no keys but the names, if there are any.
+    fn has_no_keys_but(&self, names: &[String], value: Value) -> bool {
+        let Value::Dict(id) = value else { return false };
+        let named = |key: &_| {
+            let text = self.text_of(Value::Str(*key));
+            text.is_some_and(|key| names.iter().any(|name| *key == *name.as_bytes()))
+        };
+        names.is_empty() || self.heap.keys(id).is_some_and(|keys| keys.iter().all(named))
+    }
+
     /// Whether the value is, or as a tuple directly holds, something not allowed. What else
     /// holds such a thing was reported when that thing was made.
     fn holds_unknown(&self, value: Value) -> bool {
@@ -181,7 +180,7 @@ impl Judge<'_, '_> {
 
 fn traits(contents: Contents) -> Traits {
     match contents {
-        Contents::Any | Contents::Callables | Contents::WithValues => Traits::ATTRIBUTES,
+        Contents::Any | Contents::WithValues => Traits::ATTRIBUTES,
         Contents::Atoms => Traits::ATOMS,
         Contents::Pairs => Traits::PAIRS,
         Contents::NoArgs => Traits::NO_ARGS,

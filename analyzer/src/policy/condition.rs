@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::contract::{Append, Contract, Form, Kind, Returns};
-use super::pattern::{Pattern, Signature};
+use super::pattern::{Contents, Pattern, Signature};
 use super::{Policy, PolicyError};
 
 /// A way to use a global or its instances by arguments.
@@ -84,6 +84,14 @@ pub enum Part {
         /// Which item of it, of that one, and so on.
         items: Vec<usize>,
     },
+    /// `build[0]/uncalled`: that no attribute of that state, or argument, can be called.
+    Uncalled(Box<Part>),
+    /// `build[0]/holds`: what else attributes may hold, and under which names.
+    Holds(Box<Part>),
+    /// `named`: that no item can be called that is an attribute as well.
+    Named,
+    /// `callable`: that an instance of the class counts as something that can be called.
+    Callable,
     /// `append`: with what APPEND may extend an instance.
     Append,
     /// `setitem`: that items may not be set.
@@ -113,6 +121,10 @@ impl Part {
             Self::Made(way, form) => format!("{}[{form}]/returns", way.name()),
             Self::NeverBuilt => "build".to_owned(),
             Self::State { index, items } => nested(format!("build[{index}]"), items),
+            Self::Uncalled(of) => format!("{}/uncalled", of.name()),
+            Self::Holds(of) => format!("{}/holds", of.name()),
+            Self::Named => "named".to_owned(),
+            Self::Callable => "callable".to_owned(),
             Self::Append => "append".to_owned(),
             Self::SetItem => "setitem".to_owned(),
             Self::Add => "add".to_owned(),
@@ -215,7 +227,9 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
         for (form, Form { args, returns }) in forms.iter().enumerate() {
             for (index, pattern) in args.patterns.iter().enumerate() {
                 for (items, pattern) in within(pattern) {
-                    out.push((Part::Argument { way, form, index, items }, pattern.to_string()));
+                    let part = Part::Argument { way, form, index, items };
+                    out.extend(of_attributes(&part, pattern));
+                    out.push((part, pattern.to_string()));
                 }
             }
             if args.required > 0 || !args.rest {
@@ -235,12 +249,20 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
         }
         for (index, pattern) in contract.build.iter().enumerate() {
             for (items, pattern) in within(pattern) {
-                out.push((Part::State { index, items }, pattern.to_string()));
+                let part = Part::State { index, items };
+                out.extend(of_attributes(&part, pattern));
+                out.push((part, pattern.to_string()));
             }
         }
         if contract.append != Append::Any {
             let what = if contract.append == Append::No { "not allowed" } else { "plain values" };
             out.push((Part::Append, what.to_owned()));
+        }
+        if contract.setitem && contract.named {
+            out.push((Part::Named, "items that can't be called".to_owned()));
+        }
+        if contract.callable {
+            out.push((Part::Callable, "no attribute of anything".to_owned()));
         }
         for (allowed, part) in [(contract.setitem, Part::SetItem), (contract.add, Part::Add)] {
             if !allowed {
@@ -255,6 +277,46 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
         out.push((Part::Kind, "no class".to_owned()));
     }
     out
+}
+
+/// What a pattern demands of attributes, each by itself.
+fn of_attributes(part: &Part, pattern: &Pattern) -> Vec<(Part, String)> {
+    let mut out = Vec::new();
+    if pattern.alternatives().iter().any(|one| let_callables(&mut one.clone())) {
+        let demands = "attributes that can't be called".to_owned();
+        out.push((Part::Uncalled(Box::new(part.clone())), demands));
+    }
+    if pattern.alternatives().iter().any(|one| let_hold_anything(&mut one.clone())) {
+        out.push((Part::Holds(Box::new(part.clone())), pattern.to_string()));
+    }
+    out
+}
+
+/// Lets attributes be called; whether that changes anything.
+fn let_callables(pattern: &mut Pattern) -> bool {
+    match pattern {
+        Pattern::DictUncalled => *pattern = Pattern::Dict,
+        Pattern::Attributes(attributes)
+            if !attributes.callables && attributes.holds != Contents::Atoms =>
+        {
+            attributes.callables = true;
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Lets attributes of any name hold anything that can't be called; whether that changes anything.
+fn let_hold_anything(pattern: &mut Pattern) -> bool {
+    match pattern {
+        Pattern::Attributes(attributes)
+            if matches!(attributes.holds, Contents::NoArgs | Contents::NoZones) =>
+        {
+            attributes.holds = Contents::Any;
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The pattern and those of the items of tuples in it, each with the way to it, but for such as
@@ -303,6 +365,10 @@ fn delete(contract: &mut Contract, part: &Part) {
         }
         Part::NeverBuilt => contract.build.push(Pattern::Any),
         Part::State { index, items } => free(&mut contract.build[*index], items),
+        Part::Uncalled(of) => each_of(contract, of, let_callables),
+        Part::Holds(of) => each_of(contract, of, let_hold_anything),
+        Part::Named => contract.named = false,
+        Part::Callable => contract.callable = false,
         Part::Append => contract.append = Append::Any,
         Part::SetItem => contract.setitem = true,
         Part::Add => contract.add = true,
@@ -313,11 +379,30 @@ fn delete(contract: &mut Contract, part: &Part) {
 
 /// Makes the pattern, or that of an item within, take anything.
 fn free(pattern: &mut Pattern, items: &[usize]) {
+    *at(pattern, items) = Pattern::Any;
+}
+
+/// Changes each alternative of what the contract demands of that argument or state.
+fn each_of(contract: &mut Contract, part: &Part, change: impl Fn(&mut Pattern) -> bool) {
+    let (pattern, items) = match part {
+        Part::Argument { way, form, index, items } => {
+            (&mut way.forms_mut(contract)[*form].args.patterns[*index], items)
+        }
+        Part::State { index, items } => (&mut contract.build[*index], items),
+        _ => return,
+    };
+    for one in at(pattern, items).alternatives_mut() {
+        change(one);
+    }
+}
+
+/// The pattern of an item within.
+fn at<'p>(pattern: &'p mut Pattern, items: &[usize]) -> &'p mut Pattern {
     match (items.split_first(), pattern) {
         (Some((item, rest)), Pattern::TupleOf(signature)) => {
-            free(&mut signature.patterns[*item], rest);
+            at(&mut signature.patterns[*item], rest)
         }
-        (_, pattern) => *pattern = Pattern::Any,
+        (_, pattern) => pattern,
     }
 }
 
@@ -342,6 +427,10 @@ mod tests {
             ("stdlib/builtins:range/build", b"cbuiltins\nrange\n(I1\ntR]b."),
             ("stdlib/random:Random/build[0]/item[0]", b"crandom\nRandom\n)R(VX\n)Ntb."),
             ("stdlib/operator:itemgetter/apply", b"coperator\nitemgetter\n(I0\ntR(NtR."),
+            (
+                "stdlib/types:SimpleNamespace/build[0]/uncalled",
+                b"ctypes\nSimpleNamespace\n)R}Vx\ncuuid\nUUID\nsb.",
+            ),
             ("stdlib/array:array/append", b"carray\narray\n(Vb\ntR]a."),
             ("stdlib/collections:deque/setitem", b"ccollections\ndeque\n)RNNs."),
             ("stdlib/collections:deque/add", b"\x80\x04ccollections\ndeque\n)R(K\x01\x90."),

@@ -78,6 +78,9 @@ struct File {
     /// Attributes in which libraries keep a class or a function.
     #[serde(default)]
     keeps: Vec<String>,
+    /// Attributes that must be plain: `None`, a number, text or bytes.
+    #[serde(default)]
+    atoms: Vec<String>,
     /// Patterns by name, `$name` in the contracts of this profile and of those that include it.
     #[serde(default)]
     define: BTreeMap<String, String>,
@@ -315,6 +318,7 @@ impl Policy {
             machinery: Vec::new(),
             opaque: Vec::new(),
             keeps: Vec::new(),
+            atoms: Vec::new(),
             persistent: None,
             usages: None,
             blind_to: Vec::new(),
@@ -386,6 +390,7 @@ impl Policy {
         self.machinery.extend(file.machinery);
         self.opaque.extend(file.opaque);
         self.keeps.extend(file.keeps);
+        self.atoms.extend(file.atoms);
         let invalid = |message| PolicyError::Invalid { name: name.to_owned(), message };
         if let Some(text) = &file.persistent {
             self.persistent =

@@ -60,11 +60,9 @@ pub enum Pattern {
     Dict,
     /// A `dict` of whose values none can be called, and whose keys are no hook's name.
     DictUncalled,
-    /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls,
-    /// with such values.
-    Attributes(Contents),
-    /// A `dict` with no key but these `str`, three at most.
-    Attribute(Vec<String>),
+    /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls, which
+    /// meets these conditions.
+    Attributes(Attributes),
     /// A `dict` whose values are tuples of an instance that is `plain` and an offset: the fields of
     /// a structured type.
     Fields,
@@ -93,10 +91,8 @@ pub enum Pattern {
 /// A condition on what a container holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// Anything; as attributes, nothing that could be called in a method's place.
+    /// Anything.
     Any,
-    /// Anything, and attributes may be called.
-    Callables,
     /// `None`, numbers, text and bytes.
     Atoms,
     /// Tuples and lists.
@@ -107,6 +103,23 @@ pub enum Contents {
     NoZones,
     /// Anything, and `values` may be among the keys.
     WithValues,
+}
+
+/// Conditions on a dict that is taken for attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// No key but these, at most seven; none if any key will do.
+    pub names: Vec<String>,
+    /// What it holds.
+    pub holds: Contents,
+    /// Whether it may hold what could be called in a method's place.
+    pub callables: bool,
+}
+
+impl Attributes {
+    fn of(holds: Contents) -> Self {
+        Self { names: Vec::new(), holds, callables: false }
+    }
 }
 
 /// Conditions on a list of arguments.
@@ -154,6 +167,22 @@ impl Signature {
 }
 
 impl Pattern {
+    /// The pattern itself, or its alternatives.
+    pub fn alternatives(&self) -> &[Self] {
+        match self {
+            Self::AnyOf(alternatives) => alternatives,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// The pattern itself, or its alternatives.
+    pub(super) fn alternatives_mut(&mut self) -> &mut [Self] {
+        match self {
+            Self::AnyOf(alternatives) => alternatives,
+            one => std::slice::from_mut(one),
+        }
+    }
+
     /// Reads a pattern.
     ///
     /// # Errors
@@ -254,7 +283,10 @@ impl<'t> Parser<'t> {
             while self.take("/") {
                 names.push(self.word().to_owned());
             }
-            return Ok(Pattern::Attribute(names));
+            return Ok(Pattern::Attributes(Attributes {
+                names,
+                ..Attributes::of(Contents::WithValues)
+            }));
         }
         if let Some(length) = word.strip_prefix("bytes#") {
             let length = length.parse().map_err(|_| self.expected("a length after `bytes#`"))?;
@@ -279,12 +311,14 @@ impl<'t> Parser<'t> {
             "list#pairs" => Pattern::ListOf(Contents::Pairs),
             "dict" => Pattern::Dict,
             "dict#uncalled" => Pattern::DictUncalled,
-            "attributes" => Pattern::Attributes(Contents::Any),
-            "attributes#atoms" => Pattern::Attributes(Contents::Atoms),
-            "attributes#values" => Pattern::Attributes(Contents::WithValues),
-            "attributes#callables" => Pattern::Attributes(Contents::Callables),
-            "attributes#nozones" => Pattern::Attributes(Contents::NoZones),
-            "attributes#noargs" => Pattern::Attributes(Contents::NoArgs),
+            "attributes" => Pattern::Attributes(Attributes::of(Contents::Any)),
+            "attributes#atoms" => Pattern::Attributes(Attributes::of(Contents::Atoms)),
+            "attributes#values" => Pattern::Attributes(Attributes::of(Contents::WithValues)),
+            "attributes#callables" => {
+                Pattern::Attributes(Attributes { callables: true, ..Attributes::of(Contents::Any) })
+            }
+            "attributes#nozones" => Pattern::Attributes(Attributes::of(Contents::NoZones)),
+            "attributes#noargs" => Pattern::Attributes(Attributes::of(Contents::NoArgs)),
             "fields" => Pattern::Fields,
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
@@ -361,13 +395,13 @@ impl fmt::Display for Pattern {
             Self::DictUncalled => f.write_str("dict of what can't be called"),
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
             Self::ListOf(_) => f.write_str("list of plain values"),
-            Self::Attributes(Contents::Atoms) => {
+            Self::Attributes(Attributes { names, .. }) if !names.is_empty() => {
+                write!(f, "dict with no keys but '{}'", names.join("', '"))
+            }
+            Self::Attributes(Attributes { holds: Contents::Atoms, .. }) => {
                 f.write_str("dict of attributes with plain values")
             }
             Self::Attributes(_) => f.write_str("dict of attributes"),
-            Self::Attribute(names) => {
-                write!(f, "dict with no keys but '{}'", names.join("', '"))
-            }
             Self::Fields => f.write_str("dict of fields of plain types"),
             Self::Set => f.write_str("set"),
             Self::FrozenSet => f.write_str("frozenset"),

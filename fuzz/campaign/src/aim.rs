@@ -5,6 +5,7 @@
 //! so the generator knows nothing of policies. It must not know what is harmful: the free place
 //! takes everything that a pickle can supply.
 
+mod callables;
 mod material;
 
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use assay_pickle::Opcode;
 use crate::random::Random;
 use material::Material;
 
-/// Random bytes for one pickle: a few choices of templates and spellings.
-const ENTROPY: usize = 256;
+/// Random bytes for one pickle: choices of templates and spellings, and of a value for each of many
+/// attributes.
+const ENTROPY: usize = 4096;
 
 /// What a campaign is aimed at.
 #[derive(Clone, Debug)]
@@ -57,6 +59,7 @@ impl Aim {
 }
 
 /// Makes the idioms of an aim.
+#[derive(Clone, Copy)]
 struct Idioms<'p> {
     policy: &'p Policy,
     material: &'p Material<'p>,
@@ -91,6 +94,10 @@ impl Idioms<'_> {
             Part::State { index, items } => {
                 self.built(&self.freed(&self.contract.build[*index], items))
             }
+            Part::Uncalled(of) => self.with_callables(of),
+            Part::Holds(of) => self.with_contents(of),
+            Part::Named => self.with_callable_items(),
+            Part::Callable => self.as_attributes(),
             Part::Append => self.with(|idiom, any| idiom.items = Some(any)),
             Part::SetItem => self.with(|idiom, any| idiom.pairs = Some((any.clone(), any))),
             Part::Add => self.with(|idiom, any| idiom.members = Some(any)),
@@ -220,18 +227,23 @@ impl Idioms<'_> {
 
     /// Something of the pattern whose part at `items` may be anything.
     fn freed(&self, pattern: &Pattern, items: &[usize]) -> Template {
+        self.replaced(pattern, items, &self.material.anything())
+    }
+
+    /// Something of the pattern whose part at `items` is what is given.
+    fn replaced(&self, pattern: &Pattern, items: &[usize], by: &Template) -> Template {
         match (items.split_first(), pattern) {
             (Some((item, rest)), Pattern::TupleOf(signature)) => {
                 let each = signature.patterns.iter().enumerate().map(|(at, pattern)| {
                     if at == *item {
-                        self.freed(pattern, rest)
+                        self.replaced(pattern, rest, by)
                     } else {
                         self.material.conforming(pattern)
                     }
                 });
                 Template::TupleOf(each.collect())
             }
-            _ => self.material.anything(),
+            _ => by.clone(),
         }
     }
 

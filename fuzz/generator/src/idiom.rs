@@ -11,6 +11,9 @@ use crate::machine::{Kind, Slot};
 use crate::near_miss::Tweak;
 use crate::template::Template;
 
+/// Of how many keys one is taken: all, few, or a single one.
+const STEPS: [usize; 6] = [1, 2, 5, 20, 100, usize::MAX];
+
 impl Emitter<'_, '_> {
     /// Pushes a value; globals and calls within are `hidden` if asked for.
     pub(crate) fn value(&mut self, value: &Value, hidden: bool) {
@@ -141,7 +144,38 @@ impl Emitter<'_, '_> {
                     e.template(&pair.1);
                 });
             }
+            Template::DictOver(keys, values) => self.dict_over(keys, values),
+            Template::Made(idiom) => self.idiom(idiom, Tweak::Faithful),
+            Template::Shared(template) => self.template(template),
         }
+    }
+
+    /// Pushes a dict of some of the keys, each with one of the values: from one key on, every so
+    /// many.
+    fn dict_over(&mut self, keys: &[Value], values: &[Template]) {
+        let mut shared = Vec::new();
+        if !keys.is_empty() {
+            for value in values {
+                self.template(value);
+                shared.push(self.set_aside());
+            }
+        }
+        self.empty_dict();
+        if shared.is_empty() {
+            return;
+        }
+        let step = *self.choices.pick(&STEPS);
+        let first = self.choices.below(keys.len());
+        let among = 1 + self.choices.below(keys.len());
+        let from_first = keys[first..].iter().chain(&keys[..first]).take(among);
+        let mut chosen = from_first.step_by(step).collect::<Vec<_>>().into_iter();
+        self.set_items(chosen.len(), |e| {
+            if let Some(key) = chosen.next() {
+                e.value(key, false);
+                let value = *e.choices.pick(&shared);
+                e.recall(value);
+            }
+        });
     }
 
     /// Pushes an object as a pickler rebuilds it, but for `tweak`.

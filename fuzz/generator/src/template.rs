@@ -1,6 +1,10 @@
 //! Templates: typed holes in the arguments of an idiom, filled anew each time.
 
+use std::sync::Arc;
+
 use assay_corpus::Value;
+
+use crate::config::SafeGlobal;
 use toml::Value as Toml;
 
 /// What a hole takes.
@@ -67,6 +71,12 @@ pub enum Template {
     TupleOf(Vec<Template>),
     /// A dict of one to three items, or of one if the key is a literal.
     DictOf(Box<(Template, Template)>),
+    /// A dict of some of these keys, few or many, each with one of the values, which they share.
+    DictOver(Arc<[Value]>, Vec<Template>),
+    /// An object as a pickler rebuilds it.
+    Made(Box<SafeGlobal>),
+    /// A template that others have, too.
+    Shared(Arc<Template>),
 }
 
 impl Template {
@@ -114,6 +124,11 @@ impl Template {
             Self::ListOf(item) => 4 + 3 * item.cost(),
             Self::TupleOf(items) => 3 + items.iter().map(Self::cost).sum::<usize>(),
             Self::DictOf(pair) => 4 + 3 * (pair.0.cost() + pair.1.cost()),
+            Self::DictOver(keys, values) => {
+                4 + 4 * keys.len() + values.iter().map(Self::cost).sum::<usize>()
+            }
+            Self::Made(idiom) => idiom.cost(),
+            Self::Shared(template) => template.cost(),
         }
     }
 }

@@ -9,30 +9,67 @@ use crate::engines::Prepared;
 /// A function for each loader, of a file; `None` where the interpreter lacks the module, or did not
 /// import it when it still could read files.
 const LOADERS: &std::ffi::CStr = c"
-import io, sys, _pickle
+import io, os, sys, pickle, _pickle
 def optional(name):
     try: return __import__(name)
     except ImportError: return None
-gzip, bz2, lzma, zlib = map(optional, ('gzip', 'bz2', 'lzma', 'zlib'))
-def compressed(file):
-    head = file.read(3)
-    file.seek(0)
-    if head[:2] == b'\\x1f\\x8b': opened = gzip.open(file)
-    elif head == b'BZh': opened = bz2.open(file)
-    elif head[:1] in (b'\\xfd', b'\\x5d'): opened = lzma.open(file)
-    else: opened = io.BytesIO(zlib.decompress(file.read()))
+gzip, bz2, lzma, zlib, tarfile = map(optional, ('gzip', 'bz2', 'lzma', 'zlib', 'tarfile'))
+def each(attempts):
+    # What each attempt gives; if all of them raise, what an unpickler raised rather than a reader.
+    values, error = [], None
+    for attempt in attempts:
+        try: values.append(attempt())
+        except MemoryError: raise
+        except BaseException as raised:
+            if not isinstance(error, pickle.UnpicklingError): error = raised
+    if error is not None and not values: raise error
+    return values
+def stream(opened, load):
     values = []
     while True:
-        try: values.append(_pickle.load(opened))
+        try: values.append(load(opened))
         except EOFError: return values
+def compressed(file):
+    data = file.read()
+    # Whether the first bytes promise it or not: the application knows what it opens.
+    openers = [module.open for module in (gzip, bz2, lzma) if module is not None]
+    if zlib is not None: openers.append(lambda file: io.BytesIO(zlib.decompress(file.read())))
+    return each([lambda opener=opener, load=load: stream(opener(io.BytesIO(data)), load)
+                 for opener in openers for load in (_pickle.load, pickle._load)])
 joblib, numpy, torch = (sys.modules.get(name) for name in ('joblib', 'numpy', 'torch'))
 def load_numpy(file):
-    loaded = numpy.load(file, allow_pickle=True)
-    return [loaded[name] for name in getattr(loaded, 'files', ())] or loaded
+    # An array after the other, as `numpy.save` writes them into one file.
+    values, at = [], -1
+    while file.tell() > at:
+        at = file.tell()
+        try: loaded = numpy.load(file, allow_pickle=True)
+        except BaseException:
+            if at == 0: raise
+            break
+        names = getattr(loaded, 'files', None)
+        if names is not None: return [loaded[name] for name in names]
+        values.append(loaded)
+    return values
+class OnDisk(io.BytesIO):
+    # For torch: it looks for its first format, a tar, in what has a descriptor only. Storages,
+    # which torch reads by that, are empty.
+    def fileno(self): return null
+null = os.open(os.devnull, os.O_RDONLY)
+class Nowhere:
+    def __enter__(self): return ''
+    def __exit__(self, *_): extracted.clear()
+extracted = {}
+def extract(tar, member, path='', **_): extracted[member] = tar.extractfile(member).read()
+if torch and tarfile:
+    # The tar's members are extracted to a directory and opened there: here, in memory.
+    tarfile.TarFile.extract = extract
+    torch.serialization.mkdtemp = Nowhere
+    torch.serialization.open = lambda path, *_: OnDisk(extracted[path])
 def load_torch(file):
     every = {'map_location': 'cpu'}
     if 'weights_only' in torch.load.__code__.co_varnames: every['weights_only'] = False
-    return torch.load(file, **every)
+    data = file.read()
+    return each([lambda kind=kind: torch.load(kind(data), **every) for kind in (io.BytesIO, OnDisk)])
 functions = [gzip and compressed, joblib and joblib.load, numpy and load_numpy, torch and load_torch]
 ";
 

@@ -1,6 +1,8 @@
 //! What aimed pickles are made of: values that conform to a pattern, and values of every kind.
 
-use assay_analyzer::{Contents, Contract, Form, Kind, Pattern, Policy, Returns};
+use std::sync::Arc;
+
+use assay_analyzer::{Attributes, Contents, Contract, Form, Kind, Pattern, Policy, Returns};
 use assay_corpus::{GlobalName, Value};
 use assay_generator::Template;
 
@@ -70,7 +72,7 @@ pub(super) struct Material<'p> {
 impl<'p> Material<'p> {
     pub fn new(policy: &'p Policy) -> Self {
         let mut material = Self { policy, anything: Template::Fixed(Value::None) };
-        material.anything = material.everything();
+        material.anything = Template::Shared(Arc::new(material.everything()));
         material
     }
 
@@ -235,12 +237,12 @@ impl<'p> Material<'p> {
             }
             Pattern::ListOf(Contents::Pairs) => vec![Value::List(vec![pair()])],
             Pattern::ListOf(_) => vec![Value::List(vec![Value::Int(1)])],
-            Pattern::Dict | Pattern::DictUncalled | Pattern::Attributes(_) => {
-                vec![Value::Dict(vec![(text("x"), Value::Int(1))]), Value::Dict(Vec::new())]
-            }
-            Pattern::Attribute(names) => {
+            Pattern::Attributes(Attributes { names, .. }) if !names.is_empty() => {
                 let pairs = names.iter().map(|name| (text(name), Value::Dict(Vec::new())));
                 vec![Value::Dict(pairs.collect())]
+            }
+            Pattern::Dict | Pattern::DictUncalled | Pattern::Attributes(_) => {
+                vec![Value::Dict(vec![(text("x"), Value::Int(1))]), Value::Dict(Vec::new())]
             }
             Pattern::Fields => vec![Value::Dict(Vec::new())],
             Pattern::Set => vec![Value::Set(vec![Value::Int(1)])],
