@@ -39,6 +39,7 @@ pub(crate) struct Judge<'p, 'a> {
     steps: Cell<u64>,
     /// Lists and dicts on whose contents the last match relied.
     relied: RefCell<Vec<Value>>,
+    ordinary: entry::Ordinary,
 }
 
 impl<'p, 'a> Judge<'p, 'a> {
@@ -52,6 +53,7 @@ impl<'p, 'a> Judge<'p, 'a> {
             nesting: limits.nesting(),
             steps: Cell::new(limits.steps_for(input.len())),
             relied: RefCell::default(),
+            ordinary: entry::Ordinary::default(),
         }
     }
 

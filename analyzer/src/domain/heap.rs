@@ -319,6 +319,13 @@ impl Heap {
         self.dicts[dict as usize].contents.traits.count_key();
     }
 
+    /// Notes a key of a dict whose text is not noted.
+    #[inline]
+    pub(crate) fn add_ordinary_key(&mut self, dict: u32, offset: u32) {
+        self.keep_key(dict, offset);
+        self.dicts[dict as usize].contents.traits.count_key();
+    }
+
     /// Keeps the offset of a key while there are few.
     fn keep_key(&mut self, dict: u32, offset: u32) {
         let entry = &mut self.dicts[dict as usize];
@@ -410,6 +417,11 @@ fn shallow(depth: u32) -> u16 {
 pub(crate) fn is_hook(name: &[u8]) -> bool {
     matches!(name, b"append" | b"extend" | b"add" | b"items" | b"keys")
         || name.starts_with(b"__") && name != b"__notes__"
+}
+
+/// A name that a dict is asked about: a hook, or one of which libraries make more than of others.
+pub(crate) fn is_noted(name: &[u8]) -> bool {
+    is_hook(name) || matches!(name, b"values" | b"args")
 }
 
 #[cfg(test)]

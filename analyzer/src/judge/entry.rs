@@ -2,25 +2,67 @@
 
 use super::Judge;
 use crate::Policy;
-use crate::domain::{Value, is_hook};
+use crate::domain::{Value, is_hook, is_noted};
 
 /// Arguments whose text pandas takes for what may name a time zone.
 const ZONES: [&[u8]; 3] = [b"tz", b"dtype", b"freq"];
 
+/// Keys whose text means nothing to anyone, by their offsets: records have the same keys over and
+/// over, so most are found here.
+pub(crate) struct Ordinary([u32; Self::SLOTS]);
+
+impl Default for Ordinary {
+    fn default() -> Self {
+        Self([u32::MAX; Self::SLOTS])
+    }
+}
+
+impl Ordinary {
+    const SLOTS: usize = 64;
+
+    fn slot(&mut self, offset: u32) -> &mut u32 {
+        &mut self.0[offset as usize % Self::SLOTS]
+    }
+}
+
 impl Judge<'_, '_> {
-    /// Notes an entry: its key, the text of that if it is a constant, and its value.
-    pub(crate) fn enter(&mut self, dict: u32, key: Value, text: Option<&[u8]>, value: Value) {
-        self.heap.add_key(dict, key, text);
+    /// Notes an entry: its key and its value.
+    pub(crate) fn enter(&mut self, dict: u32, key: Value, value: Value) {
         self.heap.add_value(dict, value);
         if !self.is_field(value) {
             self.heap.add_no_field(dict);
         }
+        if let Value::Str(offset) = key
+            && *self.ordinary.slot(offset) == offset
+        {
+            self.heap.add_ordinary_key(dict, offset);
+            if self.may_be_called(value) {
+                self.heap.add_callable(dict);
+            }
+            return;
+        }
+        let text = self.text_of(key);
+        let text = text.as_deref();
+        self.heap.add_key(dict, key, text);
         if text.is_some_and(|text| ZONES.contains(&text)) && self.may_be_text(value) {
             self.heap.add_zone(dict);
         }
         if self.does_more_than_stand(text, value) {
             self.heap.add_callable(dict);
         }
+        if let (Value::Str(offset), Some(text)) = (key, text)
+            && self.means_nothing(text)
+        {
+            *self.ordinary.slot(offset) = offset;
+        }
+    }
+
+    /// Whether a key of that text says no more than that it is one.
+    fn means_nothing(&self, text: &[u8]) -> bool {
+        !is_noted(text)
+            && !ZONES.contains(&text)
+            && !self.policy.keeps(text)
+            && !self.policy.wants_atom(text)
     }
 
     /// Whether an item may be set as an attribute: under a name that nothing looks up, and nothing
@@ -53,5 +95,29 @@ impl Judge<'_, '_> {
             [of, Value::Int(0..), title] => self.is_plain(*of) && title.is_atom(),
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Policy, Verdict, analyze};
+
+    /// The key is read once, and found by its offset then: what stands under it counts each time.
+    #[test]
+    fn a_key_met_before_is_judged_by_its_value() {
+        let policy = Policy::load(&["sklearn"]).unwrap();
+        let verdict = |first: &str, key: &str, second: &str| {
+            let pickle =
+                format!("(}}(V{key}\np1\n{first}uctypes\nSimpleNamespace\n)R}}(g1\n{second}ubt.");
+            analyze(pickle.as_bytes(), &policy).verdict
+        };
+        let called = "c_codecs\nencode\n";
+        assert_eq!(verdict("N", "x", "N"), Verdict::Safe);
+        assert_eq!(verdict(called, "x", "N"), Verdict::Safe);
+        assert_eq!(verdict("N", "x", called), Verdict::Unproven);
+        assert_eq!(verdict("N", "func", called), Verdict::Safe);
+        assert_eq!(verdict("N", "values", "N"), Verdict::Unproven);
+        assert_eq!(verdict("N", "_sklearn_version", "N"), Verdict::Safe);
+        assert_eq!(verdict("N", "_sklearn_version", "]"), Verdict::Unproven);
     }
 }

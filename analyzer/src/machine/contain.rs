@@ -73,9 +73,8 @@ impl Machine<'_, '_> {
         self.change(target, items, "setitem");
         if let Value::Dict(dict) = target {
             for pair in items.chunks_exact(2) {
-                let text = self.judge.text_of(pair[0]);
-                self.keep_entry(dict, text.as_deref(), pair[1]);
-                self.judge.enter(dict, pair[0], text.as_deref(), pair[1]);
+                self.keep_entry(dict, pair[0], pair[1]);
+                self.judge.enter(dict, pair[0], pair[1]);
             }
         } else {
             let named = items.chunks_exact(2).all(|pair| self.judge.may_be_attribute(pair));

@@ -65,10 +65,11 @@ pub(crate) enum Behind {
 }
 
 impl Machine<'_, '_> {
-    pub(super) fn keep_entry(&mut self, dict: u32, key: Option<&[u8]>, value: Value) {
+    pub(super) fn keep_entry(&mut self, dict: u32, key: Value, value: Value) {
         let Some(wrapped) = &mut self.wrapped else { return };
         let entries = wrapped.entries.entry(dict).or_insert_with(|| Some(Vec::new()));
-        match (entries.as_mut(), key) {
+        let key = self.judge.text_of(key);
+        match (entries.as_mut(), key.as_deref()) {
             (Some(kept), Some(key)) if kept.len() < KEPT && key.len() <= LONGEST_KEY => {
                 kept.push((key.to_vec(), value));
             }

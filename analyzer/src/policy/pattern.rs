@@ -167,6 +167,16 @@ impl Signature {
 }
 
 impl Pattern {
+    /// The pattern of an item of a tuple, of an item of that one, and so on.
+    pub fn within(&self, items: &[usize]) -> &Self {
+        match (items.split_first(), self) {
+            (Some((item, rest)), Self::TupleOf(signature)) => {
+                signature.patterns[*item].within(rest)
+            }
+            _ => self,
+        }
+    }
+
     /// The pattern itself, or its alternatives.
     pub fn alternatives(&self) -> &[Self] {
         match self {

@@ -54,6 +54,8 @@ pub struct SafeGlobal {
     pub pairs: Option<(Template, Template)>,
     /// What each member is, by ADDITEMS.
     pub members: Option<Template>,
+    /// Whether items come after the state; picklers write them before.
+    pub late: bool,
     /// With what the object is called in its turn, after all that.
     pub applied: Option<Vec<Template>>,
     /// What it leaves on the stack.
@@ -123,6 +125,7 @@ impl Entry {
                 None => None,
             },
             members: one(self.members.as_ref())?,
+            late: false,
             applied: match &self.applied {
                 Some(args) => Some(args.iter().map(Template::from_toml).collect::<Result<_, _>>()?),
                 None => None,
@@ -148,6 +151,7 @@ impl SafeGlobal {
             items: None,
             pairs: None,
             members: None,
+            late: false,
             applied: None,
             result: Slot { kind: Kind::Object, hashable: false },
             min_protocol: 0,

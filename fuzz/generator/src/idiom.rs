@@ -200,6 +200,28 @@ impl Emitter<'_, '_> {
         self.machine.retype_top(idiom.result);
         self.memo();
         self.noise();
+        if !idiom.late {
+            self.idiom_items(idiom);
+        }
+        if let Some(state) = &idiom.state {
+            self.state(state, tweak);
+            self.op(Opcode::Build);
+        }
+        if idiom.late {
+            self.idiom_items(idiom);
+        }
+        if let Some(member) = &idiom.members {
+            let count = self.choices.below(4);
+            self.add_items(count, |e| e.template(member));
+        }
+        if let Some(args) = &idiom.applied {
+            self.tuple_of(args.len(), |e, index| e.template(&args[index]));
+            self.op(Opcode::Reduce);
+        }
+        self.afterwards(tweak);
+    }
+
+    fn idiom_items(&mut self, idiom: &SafeGlobal) {
         if let Some(item) = &idiom.items {
             let count = self.choices.below(4);
             self.append_items(count, |e| e.template(item));
@@ -211,19 +233,6 @@ impl Emitter<'_, '_> {
                 e.template(value);
             });
         }
-        if let Some(state) = &idiom.state {
-            self.state(state, tweak);
-            self.op(Opcode::Build);
-        }
-        if let Some(member) = &idiom.members {
-            let count = self.choices.below(4);
-            self.add_items(count, |e| e.template(member));
-        }
-        if let Some(args) = &idiom.applied {
-            self.tuple_of(args.len(), |e, index| e.template(&args[index]));
-            self.op(Opcode::Reduce);
-        }
-        self.afterwards(tweak);
     }
 
     /// The call by REDUCE, or by OBJ or INST, which call the same way if there are arguments.

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use assay_analyzer::{Contract, Form, Kind, Part, Pattern, Signature, Way};
+use assay_analyzer::{Append, Contract, Form, Kind, Part, Pattern, Signature, Way};
 use assay_corpus::{GlobalName, Value};
 use assay_generator::{SafeGlobal, Template};
 
@@ -15,20 +15,35 @@ use super::{Idioms, used};
 /// Names of methods, attributes and items that libraries look up where a load leads. Those that
 /// unpickling itself asks for stay out, as no policy has them: one would spoil a dict over many.
 static LOOKED_UP: LazyLock<Arc<[Value]>> = LazyLock::new(|| {
-    let lines = include_str!("looked_up.txt").lines().filter(|line| !line.starts_with('#'));
-    let names = lines.flat_map(str::split_whitespace).filter(|name| !is_asked_for(name));
+    let names = words().filter(|name| !name.starts_with("__") && !ASKED_FOR.contains(name));
     names.map(|name| Value::Str(name.to_owned())).collect()
 });
 
-fn is_asked_for(name: &str) -> bool {
-    name.starts_with("__")
-        || ["add", "append", "extend", "items", "keys", "values", "args"].contains(&name)
+/// Names that unpickling and C code ask objects for.
+const ASKED_FOR: [&str; 12] = [
+    "__setstate__",
+    "__array__",
+    "__array_interface__",
+    "__array_struct__",
+    "__reduce_ex__",
+    "add",
+    "append",
+    "extend",
+    "items",
+    "keys",
+    "values",
+    "args",
+];
+
+fn words() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("looked_up.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.flat_map(str::split_whitespace)
 }
 
 impl Idioms<'_> {
     /// Uses of the contract in which attributes can be called, at that argument or state.
     pub(super) fn with_callables(&self, of: &Part) -> Vec<SafeGlobal> {
-        self.with_attributes_at(of, &self.over_names(self.callable()))
+        self.with_attributes_at(of, self.callable())
     }
 
     /// Uses of the contract whose attributes at that argument or state may be anything.
@@ -36,18 +51,25 @@ impl Idioms<'_> {
         let anything = self.material.anything();
         let args = Template::Fixed(Value::Str("args".to_owned()));
         let args = Template::DictOf(Box::new((args, anything.clone())));
-        self.with_attributes_at(of, &Template::One(vec![args, self.over_names(anything)]))
+        let mut out = self.with_attributes_at(of, anything);
+        if let Part::State { index, items } = of {
+            out.extend(self.built(&self.replaced(&self.contract.build[*index], items, &args)));
+        }
+        out
     }
 
-    fn with_attributes_at(&self, of: &Part, attributes: &Template) -> Vec<SafeGlobal> {
+    fn with_attributes_at(&self, of: &Part, value: Template) -> Vec<SafeGlobal> {
+        let at = |pattern: &Pattern, items: &[usize]| {
+            let keys = pattern.within(items).alternatives().iter().find_map(names);
+            let keys = keys.unwrap_or_else(|| Arc::clone(&LOOKED_UP));
+            self.replaced(pattern, items, &self.over(keys, value.clone()))
+        };
         let made = match of {
-            Part::State { index, items } => {
-                self.built(&self.replaced(&self.contract.build[*index], items, attributes))
-            }
+            Part::State { index, items } => self.built(&at(&self.contract.build[*index], items)),
             Part::Argument { way: way @ (Way::Call | Way::New), form, index, items } => {
                 let signature = &way.forms(self.contract)[*form].args;
                 let mut args = self.conforming(signature, signature.required.max(index + 1));
-                args[*index] = self.replaced(&signature.patterns[*index], items, attributes);
+                args[*index] = at(&signature.patterns[*index], items);
                 self.all(*way, vec![args])
             }
             _ => Vec::new(),
@@ -55,12 +77,22 @@ impl Idioms<'_> {
         self.used_everywhere(made)
     }
 
-    /// Instances with items that can be called.
+    /// Instances with items that can be called, and then restored.
     pub(super) fn with_callable_items(&self) -> Vec<SafeGlobal> {
-        let names = LOOKED_UP.iter().cloned().map(Template::Fixed);
-        let names = shared(Template::One(names.collect()));
+        let names = |names: &[&str]| {
+            let names = names.iter().map(|name| Value::Str((*name).to_owned()));
+            Template::One(names.map(Template::Fixed).collect())
+        };
+        let all: Vec<&str> = words().collect();
+        let key = shared(Template::One(vec![names(&ASKED_FOR), names(&all)]));
         let mut made = self.instances();
-        made.iter_mut().for_each(|idiom| idiom.pairs = Some((names.clone(), self.callable())));
+        made.iter_mut().for_each(|idiom| idiom.pairs = Some((key.clone(), self.callable())));
+        for pattern in &self.contract.build {
+            let state = self.material.conforming(pattern);
+            let restored =
+                |idiom: &SafeGlobal| SafeGlobal { state: Some(state.clone()), ..idiom.clone() };
+            made.extend(made.clone().iter().map(restored));
+        }
         self.used_everywhere(made)
     }
 
@@ -85,6 +117,7 @@ impl Idioms<'_> {
         }
         let object = one_made(made.clone());
         let mut out = made;
+        self.filled_afterwards(&mut out);
         if self.contract.hash {
             let name = GlobalName { module: "collections".into(), name: "OrderedDict".into() };
             let mut dict = SafeGlobal::call(name, Vec::new());
@@ -97,12 +130,35 @@ impl Idioms<'_> {
         out
     }
 
+    /// Objects that are given items when they have their attributes.
+    fn filled_afterwards(&self, out: &mut Vec<SafeGlobal>) {
+        let any = || self.material.anything();
+        let mut filled = Vec::new();
+        for idiom in out.iter().filter(|idiom| idiom.state.is_some()) {
+            let idiom = SafeGlobal { late: true, ..idiom.clone() };
+            if self.contract.setitem {
+                filled.push(SafeGlobal { pairs: Some((any(), any())), ..idiom.clone() });
+            }
+            if self.contract.append != Append::No {
+                filled.push(SafeGlobal { items: Some(any()), ..idiom.clone() });
+            }
+            if self.contract.add {
+                filled.push(SafeGlobal { members: Some(any()), ..idiom });
+            }
+        }
+        out.extend(filled);
+    }
+
     /// Uses of the contract that are given the object, wherever it conforms.
     fn holding(&self, object: &Template, of: &Contract, out: &mut Vec<SafeGlobal>) {
         for pattern in &self.contract.build {
             if attributes(pattern).is_some() {
                 let state = self.with_attributes(pattern, &self.over_names(object.clone()));
                 out.extend(few(self.built(&state)));
+            }
+            if pattern.alternatives().contains(&Pattern::Dict) {
+                let within = self.over_names(self.over_names(object.clone()));
+                out.extend(few(self.built(&within)));
             }
         }
         for way in [Way::Call, Way::New] {
@@ -131,8 +187,11 @@ impl Idioms<'_> {
 
     /// A dict of many attributes: the value is some of them, others are anything.
     fn over_names(&self, value: Template) -> Template {
-        let other = self.material.anything();
-        shared(Template::DictOver(Arc::clone(&LOOKED_UP), vec![value.clone(), value, other]))
+        self.over(Arc::clone(&LOOKED_UP), value)
+    }
+
+    fn over(&self, names: Arc<[Value]>, value: Template) -> Template {
+        shared(Template::DictOver(names, vec![value.clone(), value, self.material.anything()]))
     }
 
     /// Something that can be called: functions above all, whose calls observers tell apart.
@@ -170,6 +229,16 @@ fn shared(template: Template) -> Template {
 
 fn one_made(idioms: Vec<SafeGlobal>) -> Template {
     shared(Template::One(idioms.into_iter().map(|idiom| Template::Made(Box::new(idiom))).collect()))
+}
+
+/// The names that attributes must have, if the pattern says so.
+fn names(pattern: &Pattern) -> Option<Arc<[Value]>> {
+    match pattern {
+        Pattern::Attributes(of) if !of.names.is_empty() => {
+            Some(of.names.iter().cloned().map(Value::Str).collect())
+        }
+        _ => None,
+    }
 }
 
 /// Where in a state attributes of any name are taken: items of items.
