@@ -43,8 +43,8 @@ pub(crate) enum Fact {
     SetItem {
         /// Of what.
         target: Value,
-        /// Whether the keys may be names of attributes, and no value can be called.
-        named: bool,
+        /// Keys and values in turn, in pairs.
+        items: Vec<Value>,
     },
     /// ADDITEMS on something that is not a set.
     Add(Value),

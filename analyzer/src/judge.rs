@@ -16,7 +16,7 @@ use std::cell::{Cell, RefCell};
 use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
-use crate::policy::{Append, Contract, How, Kind, Policy};
+use crate::policy::{Append, Contract, How, Kind, Policy, Signature};
 use crate::verdict::Severity;
 
 /// Values that going through one tuple may look at: a tuple that holds another twice, and so on,
@@ -118,23 +118,20 @@ impl<'p> Judge<'p, '_> {
             Fact::New { class, args, keywords } => self.judge_new(class, args, keywords),
             Fact::Build { target, state } => self.judge_build(target, state),
             Fact::Append { target, atoms } => {
-                let allowed = match atoms {
-                    true => |contract: &Contract| contract.append != Append::No,
-                    false => |contract: &Contract| contract.append == Append::Any,
-                };
+                let allowed = self.class_of(target).is_some_and(|contract| match atoms {
+                    true => contract.append != Append::No,
+                    false => contract.append == Append::Any,
+                });
                 self.judge_method(target, "append", allowed);
                 target
             }
-            Fact::SetItem { target, named } => {
-                let allowed = match named {
-                    true => |contract: &Contract| contract.setitem,
-                    false => |contract: &Contract| contract.setitem && !contract.named,
-                };
-                self.judge_method(target, "setitem", allowed);
+            Fact::SetItem { target, items } => {
+                self.judge_items(target, &items);
                 target
             }
             Fact::Add(target) => {
-                self.judge_method(target, "add", |contract| contract.add);
+                let allowed = self.class_of(target).is_some_and(|contract| contract.add);
+                self.judge_method(target, "add", allowed);
                 target
             }
             Fact::Hash(value) => {
@@ -309,8 +306,23 @@ impl<'p> Judge<'p, '_> {
         target
     }
 
-    fn judge_method(&mut self, target: Value, what: &'static str, allowed: fn(&Contract) -> bool) {
-        if self.class_of(target).is_some_and(allowed) {
+    fn judge_items(&mut self, target: Value, items: &[Value]) {
+        let contract = self.class_of(target);
+        self.relied.borrow_mut().clear();
+        let takes = |contract: &Contract, signature: &Signature| {
+            items.chunks_exact(2).all(|pair| {
+                self.takes(signature, pair) && !(contract.named && !self.may_be_attribute(pair))
+            })
+        };
+        let allowed = contract.is_some_and(|contract| {
+            contract.setitem.as_ref().is_some_and(|signature| takes(contract, signature))
+        });
+        self.give_what_was_checked();
+        self.judge_method(target, "setitem", allowed);
+    }
+
+    fn judge_method(&mut self, target: Value, what: &'static str, allowed: bool) {
+        if allowed {
             self.record.may_stop(Alive::NONE);
             return;
         }

@@ -77,8 +77,8 @@ impl Machine<'_, '_> {
                 self.judge.enter(dict, pair[0], pair[1]);
             }
         } else {
-            let named = items.chunks_exact(2).all(|pair| self.judge.may_be_attribute(pair));
-            self.judge.fact(Fact::SetItem { target, named });
+            let pairs = items[..items.len() - usize::from(odd)].to_vec();
+            self.judge.fact(Fact::SetItem { target, items: pairs });
             self.hold(target, items);
         }
         for pair in items.chunks_exact(2) {

@@ -96,6 +96,8 @@ pub enum Part {
     Append,
     /// `setitem`: that items may not be set.
     SetItem,
+    /// `setitem/arg[0]`: the pattern of the key, or of the value, of an item that is set.
+    Item(usize),
     /// `add`: that nothing may be added.
     Add,
     /// `kept`: that the global itself may not be kept as a value.
@@ -127,6 +129,7 @@ impl Part {
             Self::Callable => "callable".to_owned(),
             Self::Append => "append".to_owned(),
             Self::SetItem => "setitem".to_owned(),
+            Self::Item(item) => format!("setitem/arg[{item}]"),
             Self::Add => "add".to_owned(),
             Self::Kept => "kept".to_owned(),
             Self::Kind => "kind".to_owned(),
@@ -258,13 +261,20 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
             let what = if contract.append == Append::No { "not allowed" } else { "plain values" };
             out.push((Part::Append, what.to_owned()));
         }
-        if contract.setitem && contract.named {
+        if contract.setitem.is_some() && contract.named {
             out.push((Part::Named, "items that can't be called".to_owned()));
         }
         if contract.callable {
             out.push((Part::Callable, "no attribute of anything".to_owned()));
         }
-        for (allowed, part) in [(contract.setitem, Part::SetItem), (contract.add, Part::Add)] {
+        for (item, pattern) in contract.setitem.iter().flat_map(|of| of.patterns.iter().enumerate())
+        {
+            if *pattern != Pattern::Any {
+                out.push((Part::Item(item), pattern.to_string()));
+            }
+        }
+        let allowed = [(contract.setitem.is_some(), Part::SetItem), (contract.add, Part::Add)];
+        for (allowed, part) in allowed {
             if !allowed {
                 out.push((part, "not allowed".to_owned()));
             }
@@ -370,7 +380,12 @@ fn delete(contract: &mut Contract, part: &Part) {
         Part::Named => contract.named = false,
         Part::Callable => contract.callable = false,
         Part::Append => contract.append = Append::Any,
-        Part::SetItem => contract.setitem = true,
+        Part::SetItem => contract.setitem = Some(Signature::anything()),
+        Part::Item(item) => {
+            if let Some(of) = &mut contract.setitem {
+                of.patterns[*item] = Pattern::Any;
+            }
+        }
         Part::Add => contract.add = true,
         Part::Kept => contract.kept = true,
         Part::Kind => contract.kind = Kind::Class,

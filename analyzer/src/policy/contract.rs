@@ -73,8 +73,8 @@ pub struct Contract {
     pub build: Vec<Pattern>,
     /// With what APPEND and APPENDS may extend an instance.
     pub append: Append,
-    /// Whether SETITEM and SETITEMS may set items of an instance.
-    pub setitem: bool,
+    /// With which keys and values SETITEM and SETITEMS may set items of an instance, if at all.
+    pub setitem: Option<Signature>,
     /// Whether items are attributes as well (`__getattr__`): then none may be what can be called.
     pub named: bool,
     /// Whether ADDITEMS may add to an instance.

@@ -110,7 +110,7 @@ struct Row {
     #[serde(default)]
     append: Append,
     #[serde(default)]
-    setitem: bool,
+    setitem: Items,
     #[serde(default)]
     named: bool,
     #[serde(default)]
@@ -179,7 +179,7 @@ impl Row {
             profile: String::new(),
             kind: self.kind,
             append: self.append,
-            setitem: self.setitem,
+            setitem: self.setitem.signature(defined).map_err(within)?,
             named: self.named,
             add: self.add,
             hash: self.hash,
@@ -195,6 +195,34 @@ impl Row {
             source: self.source,
             globals,
         })
+    }
+}
+
+/// Whether items may be set: not, any, or a key and a value of these patterns.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Items {
+    Any(bool),
+    Of(String),
+}
+
+impl Default for Items {
+    fn default() -> Self {
+        Self::Any(false)
+    }
+}
+
+impl Items {
+    fn signature(&self, defined: &BTreeMap<String, String>) -> Result<Option<Signature>, String> {
+        let signature = match self {
+            Self::Any(false) => return Ok(None),
+            Self::Any(true) => Signature::anything(),
+            Self::Of(text) => Signature::parse(&expand(text, defined)?)?,
+        };
+        match signature.takes(2) {
+            true => Ok(Some(signature)),
+            false => Err("setitem: expected patterns of a key and a value".to_owned()),
+        }
     }
 }
 

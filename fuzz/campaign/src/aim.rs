@@ -100,6 +100,15 @@ impl Idioms<'_> {
             Part::Callable => self.as_attributes(),
             Part::Append => self.with(|idiom, any| idiom.items = Some(any)),
             Part::SetItem => self.with(|idiom, any| idiom.pairs = Some((any.clone(), any))),
+            Part::Item(free) => self.with(|idiom, any| {
+                let patterns = self.contract.setitem.iter().flat_map(|of| &of.patterns);
+                let templates = patterns.enumerate().map(|(at, pattern)| match at == *free {
+                    true => any.clone(),
+                    false => self.material.conforming(pattern),
+                });
+                let pair: Result<[Template; 2], _> = templates.collect::<Vec<_>>().try_into();
+                idiom.pairs = pair.ok().map(|[key, value]| (key, value));
+            }),
             Part::Add => self.with(|idiom, any| idiom.members = Some(any)),
             Part::Kept => self.kept(),
             Part::Kind => self.as_classes(),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use assay_corpus::GlobalName;
+use assay_corpus::{GlobalName, Value};
 use assay_pickle::Opcode;
 use serde::Deserialize;
 
@@ -52,6 +52,8 @@ pub struct SafeGlobal {
     pub items: Option<Template>,
     /// Key and value of each item, by SETITEM or SETITEMS.
     pub pairs: Option<(Template, Template)>,
+    /// Items of some of these keys, each with one of the values, which they share.
+    pub over: Option<(Arc<[Value]>, Vec<Template>)>,
     /// What each member is, by ADDITEMS.
     pub members: Option<Template>,
     /// Whether items come after the state; picklers write them before.
@@ -125,6 +127,7 @@ impl Entry {
                 None => None,
             },
             members: one(self.members.as_ref())?,
+            over: None,
             late: false,
             applied: match &self.applied {
                 Some(args) => Some(args.iter().map(Template::from_toml).collect::<Result<_, _>>()?),
@@ -150,6 +153,7 @@ impl SafeGlobal {
             state: None,
             items: None,
             pairs: None,
+            over: None,
             members: None,
             late: false,
             applied: None,

@@ -144,24 +144,24 @@ impl Emitter<'_, '_> {
                     e.template(&pair.1);
                 });
             }
-            Template::DictOver(keys, values) => self.dict_over(keys, values),
+            Template::DictOver(keys, values) => {
+                self.empty_dict();
+                self.items_over(keys, values);
+            }
             Template::Made(idiom) => self.idiom(idiom, Tweak::Faithful),
             Template::Shared(template) => self.template(template),
         }
     }
 
-    /// Pushes a dict of some of the keys, each with one of the values: from one key on, every so
+    /// Sets items of some of the keys, each to one of the values: from one key on, every so
     /// many.
-    fn dict_over(&mut self, keys: &[Value], values: &[Template]) {
+    fn items_over(&mut self, keys: &[Value], values: &[Template]) {
         let mut shared = Vec::new();
-        if !keys.is_empty() {
-            for value in values {
-                self.template(value);
-                shared.push(self.set_aside());
-            }
+        for value in values {
+            self.template(value);
+            shared.push(self.set_aside());
         }
-        self.empty_dict();
-        if shared.is_empty() {
+        if keys.is_empty() || shared.is_empty() {
             return;
         }
         let step = *self.choices.pick(&STEPS);
@@ -232,6 +232,9 @@ impl Emitter<'_, '_> {
                 e.template(key);
                 e.template(value);
             });
+        }
+        if let Some((keys, values)) = &idiom.over {
+            self.items_over(keys, values);
         }
     }
 

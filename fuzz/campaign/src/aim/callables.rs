@@ -79,14 +79,19 @@ impl Idioms<'_> {
 
     /// Instances with items that can be called, and then restored.
     pub(super) fn with_callable_items(&self) -> Vec<SafeGlobal> {
-        let names = |names: &[&str]| {
-            let names = names.iter().map(|name| Value::Str((*name).to_owned()));
-            Template::One(names.map(Template::Fixed).collect())
-        };
-        let all: Vec<&str> = words().collect();
-        let key = shared(Template::One(vec![names(&ASKED_FOR), names(&all)]));
+        let text = |name: &str| Value::Str(name.to_owned());
+        let every: Arc<[Value]> = words().chain(ASKED_FOR).map(text).collect();
+        let values = vec![self.callable(), self.callable(), self.material.anything()];
         let mut made = self.instances();
-        made.iter_mut().for_each(|idiom| idiom.pairs = Some((key.clone(), self.callable())));
+        made.iter_mut().for_each(|idiom| idiom.over = Some((Arc::clone(&every), values.clone())));
+        // One that unpickling asks for, by itself.
+        let asked_for = ASKED_FOR.map(text).map(Template::Fixed).to_vec();
+        let pair = (Template::One(asked_for), self.callable());
+        made.extend(
+            self.instances()
+                .into_iter()
+                .map(|idiom| SafeGlobal { pairs: Some(pair.clone()), ..idiom }),
+        );
         for pattern in &self.contract.build {
             let state = self.material.conforming(pattern);
             let restored =
@@ -136,7 +141,7 @@ impl Idioms<'_> {
         let mut filled = Vec::new();
         for idiom in out.iter().filter(|idiom| idiom.state.is_some()) {
             let idiom = SafeGlobal { late: true, ..idiom.clone() };
-            if self.contract.setitem {
+            if self.contract.setitem.is_some() {
                 filled.push(SafeGlobal { pairs: Some((any(), any())), ..idiom.clone() });
             }
             if self.contract.append != Append::No {
