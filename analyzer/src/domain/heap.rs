@@ -80,6 +80,12 @@ struct Contents {
 }
 
 #[derive(Clone, Copy, Debug)]
+struct List {
+    contents: Contents,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Dict {
     contents: Contents,
     /// Where the offsets of its keys are, while they are few.
@@ -110,7 +116,7 @@ struct Frozen {
 pub(crate) struct Heap {
     elements: Vec<Value>,
     tuples: Vec<Tuple>,
-    lists: Vec<Contents>,
+    lists: Vec<List>,
     dicts: Vec<Dict>,
     keys: Vec<[u32; FEW]>,
     /// Entries of `keys` that no dict needs any more.
@@ -199,7 +205,7 @@ impl Heap {
     pub(crate) fn depth(&self, value: Value) -> u32 {
         match value {
             Value::Tuple(id) => self.tuples[id as usize].depth.into(),
-            Value::List(id) => self.lists[id as usize].depth.into(),
+            Value::List(id) => self.lists[id as usize].contents.depth.into(),
             Value::Dict(id) => self.dicts[id as usize].contents.depth.into(),
             Value::Instance(id) => self.made[id as usize].depth.into(),
             Value::FrozenSet(id) => self.frozen[id as usize].depth.into(),
@@ -213,7 +219,7 @@ impl Heap {
 
     pub(crate) fn new_list(&mut self) -> Value {
         let list = self.lists.len() as u32;
-        self.lists.push(Contents::EMPTY);
+        self.lists.push(List { contents: Contents::EMPTY, len: 0 });
         let head = &mut self.heads[list as usize % LAST];
         (head.list, head.len) = (list, 0);
         Value::List(list)
@@ -226,7 +232,12 @@ impl Heap {
 
     /// What is known of the contents of a list.
     pub(crate) fn list(&self, list: u32) -> Traits {
-        self.lists[list as usize].traits
+        self.lists[list as usize].contents.traits
+    }
+
+    /// How many elements a list has.
+    pub(crate) fn len(&self, list: u32) -> u64 {
+        self.lists[list as usize].len.into()
     }
 
     /// What is known of the contents of a dict.
@@ -237,7 +248,9 @@ impl Heap {
     /// Notes an element of a list.
     pub(crate) fn add_element(&mut self, list: u32, value: Value) {
         let depth = self.depth(value);
-        self.lists[list as usize].add(value, depth);
+        let entry = &mut self.lists[list as usize];
+        entry.contents.add(value, depth);
+        entry.len = entry.len.saturating_add(1);
         let head = &mut self.heads[list as usize % LAST];
         if head.list == list {
             if let Some(place) = head.elements.get_mut(head.len as usize) {
@@ -263,7 +276,7 @@ impl Heap {
     /// Notes that what is known of the value's contents was relied upon.
     pub(crate) fn give(&mut self, value: Value) {
         let traits = match value {
-            Value::List(list) => &mut self.lists[list as usize].traits,
+            Value::List(list) => &mut self.lists[list as usize].contents.traits,
             Value::Dict(dict) => &mut self.dicts[dict as usize].contents.traits,
             _ => return,
         };

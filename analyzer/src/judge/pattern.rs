@@ -8,7 +8,22 @@ impl Judge<'_, '_> {
     /// Whether the arguments conform to the signature.
     pub(super) fn takes(&self, signature: &Signature, args: &[Value]) -> bool {
         signature.takes(args.len())
-            && args.iter().enumerate().all(|(i, arg)| self.matches(signature.pattern(i), *arg))
+            && args.iter().enumerate().all(|(i, arg)| match signature.pattern(i) {
+                Pattern::ListOver(shape) => self.is_list_over(args.get(*shape), *arg),
+                pattern => self.matches(pattern, *arg),
+            })
+    }
+
+    /// Whether a list has exactly as many elements as an array of the shape.
+    fn is_list_over(&self, shape: Option<&Value>, list: Value) -> bool {
+        let (Some(Value::Tuple(shape)), Value::List(list)) = (shape, list) else { return false };
+        let shape = self.heap.tuple(*shape);
+        self.spend(shape.len() as u64);
+        let count = shape.iter().try_fold(1_u64, |count, length| match length {
+            Value::Int(length) => count.checked_mul(u64::try_from(*length).ok()?),
+            _ => None,
+        });
+        count == Some(self.heap.len(list))
     }
 
     /// Whether the arguments conform, and on the contents of what that relies.
@@ -96,6 +111,8 @@ impl Judge<'_, '_> {
             Pattern::ByteArray => value == Value::ByteArray,
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),
+            // Only beside the shape that it goes by.
+            Pattern::ListOver(_) => false,
             Pattern::ListOf(contents) => {
                 matches!(value, Value::List(_)) && self.relies(value, traits(*contents))
             }

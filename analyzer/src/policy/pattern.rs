@@ -4,8 +4,8 @@
 //! list of alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string
 //! literal, a range of integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, a tuple of patterns in parentheses, or an instance
 //! (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its contract)
-//! or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'` such bytes. `list#atoms`,
-//! `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a container holds
+//! or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'` such bytes. `list#1` is
+//! as long as the shape that is item 1 says. `list#atoms`, `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a container holds
 //! (`attribute:_left/_right`: no keys but these). `?` after a pattern makes it and what follows
 //! optional; `*` after the last lets it repeat.
 
@@ -56,6 +56,8 @@ pub enum Pattern {
     List,
     /// A `list` of such contents.
     ListOf(Contents),
+    /// A `list` with as many elements as an array has whose shape is that item of the same tuple.
+    ListOver(usize),
     /// A `dict`.
     Dict,
     /// A `dict` of whose values none can be called, and whose keys are no hook's name.
@@ -298,6 +300,9 @@ impl<'t> Parser<'t> {
                 ..Attributes::of(Contents::WithValues)
             }));
         }
+        if let Some(Ok(shape)) = word.strip_prefix("list#").map(str::parse) {
+            return Ok(Pattern::ListOver(shape));
+        }
         if let Some(length) = word.strip_prefix("bytes#") {
             let length = length.parse().map_err(|_| self.expected("a length after `bytes#`"))?;
             return Ok(Pattern::BytesOfLength(length));
@@ -403,6 +408,7 @@ impl fmt::Display for Pattern {
             Self::List => f.write_str("list"),
             Self::Dict => f.write_str("dict"),
             Self::DictUncalled => f.write_str("dict of what can't be called"),
+            Self::ListOver(shape) => write!(f, "list of as many values as item {shape} says"),
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
             Self::ListOf(_) => f.write_str("list of plain values"),
             Self::Attributes(Attributes { names, .. }) if !names.is_empty() => {

@@ -85,8 +85,11 @@ pub fn suspicions(worker: &mut Worker<'_, '_>, batch: &Batch, done: &mut Done) -
         }
         let seen = &batch.denied[i];
         if seen.outcome == Outcome::Signaled {
-            let key = rough_key(pickle, &suspicion(Class::InterpreterCrash, seen));
-            follow(worker, 0, pickle, &key.into(), Mode::default(), true, done)?;
+            let at = batch.judgements.iter().position(|of| of[i].verdict == Judged::Safe);
+            let mut suspected = suspicion(Class::InterpreterCrash, seen);
+            suspected.safe = at.is_some();
+            let key = rough_key(pickle, &suspected);
+            follow(worker, at.unwrap_or(0), pickle, &key.into(), Mode::default(), true, done)?;
         }
         for at in 0..batch.judgements.len() {
             let judgement = &batch.judgements[at][i];

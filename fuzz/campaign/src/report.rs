@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use assay_differential::Class;
+use assay_differential::{Class, is_safe_crash};
 use serde_json::{Value, json};
 
 use crate::estimate::{Abundance, Estimate};
@@ -158,6 +158,8 @@ pub fn summary(merged: &Merged) -> Summary {
         safe_with_call_executed_full: tally.safe_with_call_executed_full,
         control,
         buckets: by_class(merged.findings()),
+        safe_crashes: merged.findings().filter(|finding| is_safe_crash(&finding.bucket)).count()
+            as u64,
         pending,
         analyzers: merged.each(|meta| &meta.analyzers),
         pythons: merged.each(|meta| &meta.pythons),

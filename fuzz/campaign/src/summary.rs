@@ -63,6 +63,10 @@ pub struct Summary {
     pub control: Control,
     /// Number of findings by class.
     pub buckets: BTreeMap<String, u64>,
+    /// Findings in which an interpreter crashed on what is called safe. For `--fail-on` they count
+    /// as unsound: memory that is read or written wrongly may lead anywhere.
+    #[serde(default)]
+    pub safe_crashes: u64,
     /// Discrepant pickles whose cause is not known yet, by class: the campaign ended while they
     /// were followed.
     #[serde(default)]
@@ -102,7 +106,8 @@ impl Summary {
             let some = |of: &BTreeMap<String, u64>| of.get(class.name()).is_some_and(|&n| n > 0);
             fail_on.includes(*class) && (some(&self.buckets) || some(&self.pending))
         };
-        u8::from(Class::ALL.iter().any(found))
+        let crashed = self.safe_crashes > 0 && fail_on.includes(Class::Unsound);
+        u8::from(crashed || Class::ALL.iter().any(found))
     }
 
     /// Why the campaign is not to be believed, if so.

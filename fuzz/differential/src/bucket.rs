@@ -44,6 +44,7 @@ pub fn rough_key(pickle: &[u8], discrepancy: &Discrepancy) -> String {
             );
         }
         Class::Divergence | Class::AnalyzerCrash | Class::InterpreterCrash => {
+            parts.extend(judged_safe(discrepancy));
             if let Some(divergence) = &discrepancy.divergence {
                 parts.push(divergence.facet.name().to_owned());
             }
@@ -101,6 +102,21 @@ fn slug(features: &[String]) -> String {
     let shown: Vec<&str> = features.iter().take(SHOWN).map(String::as_str).collect();
     if shown.is_empty() { "plain".to_owned() } else { shown.join("-") }
 }
+
+/// A crash of what is called safe is a cause of its own: it is the analyser's fault as well.
+fn judged_safe(found: &Discrepancy) -> Option<String> {
+    let crash = found.class == Class::InterpreterCrash && found.safe;
+    crash.then(|| JUDGED_SAFE.to_owned())
+}
+
+/// Whether that is the id of a crash of what an analyser calls safe.
+pub fn is_safe_crash(id: &str) -> bool {
+    let rest = id.strip_prefix(Class::InterpreterCrash.name()).and_then(|id| id.strip_prefix('-'));
+    rest.is_some_and(|features| features.starts_with(JUDGED_SAFE))
+}
+
+/// The first feature of such a crash.
+const JUDGED_SAFE: &str = "judged-safe";
 
 /// From so many opcodes on a minimised pickle is one whose length matters: a payload in the
 /// worst of dress takes some forty.
@@ -170,6 +186,7 @@ pub fn features(
         }
     }
     out.extend(peculiar(mode));
+    out.splice(0..0, judged_safe(found));
     out
 }
 

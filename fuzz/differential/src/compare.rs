@@ -29,6 +29,8 @@ pub struct Sighting {
 pub struct Discrepancy {
     /// Of what class.
     pub class: Class,
+    /// Whether the analyser called the pickle safe.
+    pub safe: bool,
     /// One sentence for people.
     pub summary: String,
     /// Everywhere it was seen, in the order of the observations; empty for a crash of the
@@ -93,7 +95,7 @@ pub fn compare(
         let detail = judgement.detail.as_deref().unwrap_or("no message");
         out.push(of(Class::AnalyzerCrash, format!("the analyser failed: {detail}")));
     }
-    out.extend(crash(seen));
+    out.extend(crash(judgement.verdict, seen));
     if judgement.verdict == Judged::Dangerous && by == JudgeBy::Policy {
         out.extend(no_witness(allowed, seen));
     }
@@ -111,6 +113,7 @@ impl Discrepancy {
 fn of(class: Class, summary: String) -> Discrepancy {
     Discrepancy {
         class,
+        safe: class == Class::Unsound,
         summary,
         sightings: Vec::new(),
         touched: Vec::new(),
@@ -200,12 +203,15 @@ fn tell(offences: &[Offence]) -> String {
     }
 }
 
-fn crash(seen: &[Observation]) -> Option<Discrepancy> {
+fn crash(verdict: Judged, seen: &[Observation]) -> Option<Discrepancy> {
     let crashed: Vec<usize> =
         (0..seen.len()).filter(|&i| seen[i].outcome == Outcome::Signaled).collect();
     let &first = crashed.first()?;
     let how = seen[first].exception.as_deref().unwrap_or("a signal");
-    let mut out = of(Class::InterpreterCrash, format!("the interpreter died of {how}"));
+    let safe = verdict == Judged::Safe;
+    let although = if safe { "judged safe, yet " } else { "" };
+    let mut out = of(Class::InterpreterCrash, format!("{although}the interpreter died of {how}"));
+    out.safe = safe;
     out.sightings = crashed.iter().map(|&i| sighting(&seen[i])).collect();
     out.observation = Some(first);
     Some(out)

@@ -169,6 +169,9 @@ fn severity(discrepancy: &Discrepancy) -> String {
         Class::AnalyzerCrash => {
             "medium: who takes silence for consent lets the pickle pass, and the next ones wait"
         }
+        Class::InterpreterCrash if discrepancy.safe => {
+            "high: a pickle judged safe has memory read or written wrongly, which may lead to any code"
+        }
         Class::InterpreterCrash => "medium: whoever loads it dies, without an exception to catch",
         Class::NoWitness => "low: an alarm without cause",
         Class::Divergence => "low: an analyser that follows one reader is wrong about another",

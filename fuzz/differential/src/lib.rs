@@ -28,7 +28,7 @@ mod vmeasure;
 
 pub use behaviour::Behaviour;
 pub use bench::{Bench, Checked, Load, Several, Traced, Witness, other_modes};
-pub use bucket::{is_about_a_name, rough_key, rough_parting};
+pub use bucket::{is_about_a_name, is_safe_crash, rough_key, rough_parting};
 pub use canonicalise::{Canonical, Hints, Probe, Target, canonicalise, is_whole};
 pub use class::{Class, Hunt};
 pub use compare::{Discrepancy, Sighting, compare, offences};

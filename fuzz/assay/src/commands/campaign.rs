@@ -91,7 +91,8 @@ pub struct Args {
     /// one --out [default: 1/1]
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Classes of discrepancy that make the exit code 1: a list, `any` or `none`
+    /// Classes of discrepancy that make the exit code 1: a list, `any` or `none`; with `unsound` go
+    /// crashes of the interpreter on what is called safe
     #[arg(long, value_name = "LIST", default_value = "unsound,analyzer-crash")]
     fail_on: FailOn,
     /// End with the first finding that makes the exit code 1

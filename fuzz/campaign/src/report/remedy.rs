@@ -3,7 +3,7 @@
 //! A table of what a finding shows and what an analyser's author can do about it. It knows only
 //! the form of the pickle, not the analyser.
 
-use assay_differential::Class;
+use assay_differential::{Class, is_safe_crash};
 use assay_oracle::TouchKind;
 
 use crate::finding::Finding;
@@ -66,6 +66,10 @@ pub fn remedy(finding: &Finding) -> &'static str {
         Class::AnalyzerCrash => {
             "Bound the time, depth and memory of one analysis, and take whatever goes wrong in it \
              for a reason to refuse."
+        }
+        Class::InterpreterCrash if is_safe_crash(&finding.bucket) => {
+            "Call it unproven: memory that is read or written wrongly may lead to any code. Demand \
+             of the arguments what the code that crashed takes for granted."
         }
         Class::InterpreterCrash => {
             "Nothing in an analyser but to call it unproven; it is a bug of CPython, to be \

@@ -15,6 +15,8 @@ use crate::offence::Mechanism;
 #[derive(Clone)]
 pub(super) struct Shows {
     class: Class,
+    /// What the analyser must say.
+    wanted: Option<Judged>,
     pub loads: Vec<Load>,
     /// By what mechanism the first offence came about.
     pub mechanism: Option<Mechanism>,
@@ -52,6 +54,13 @@ impl Shows {
         let first = discrepancy.observation;
         let mut shows = Self {
             class: discrepancy.class,
+            wanted: match discrepancy.class {
+                Class::Unsound => Some(Judged::Safe),
+                Class::NoWitness => Some(Judged::Dangerous),
+                // What is called safe and crashes is another matter than what is not.
+                Class::InterpreterCrash => discrepancy.safe.then_some(Judged::Safe),
+                Class::AnalyzerCrash | Class::Divergence => None,
+            },
             loads: Vec::new(),
             mechanism: None,
             parting: None,
@@ -160,17 +169,12 @@ impl Bench<'_> {
         candidates: &[&[u8]],
         shows: &Shows,
     ) -> assay_oracle::Result<Option<usize>> {
-        let wanted = match shows.class {
-            Class::AnalyzerCrash => {
-                let crashes = |candidate: &&[u8]| self.subject.judge(candidate).crashed;
-                return Ok(candidates.iter().position(crashes));
-            }
-            Class::Unsound => Some(Judged::Safe),
-            Class::NoWitness => Some(Judged::Dangerous),
-            Class::Divergence | Class::InterpreterCrash => None,
-        };
+        if shows.class == Class::AnalyzerCrash {
+            let crashes = |candidate: &&[u8]| self.subject.judge(candidate).crashed;
+            return Ok(candidates.iter().position(crashes));
+        }
         let mut left: Vec<usize> = (0..candidates.len()).collect();
-        if let Some(wanted) = wanted {
+        if let Some(wanted) = shows.wanted {
             let judgements = self.subject.judge_batch(candidates);
             left.retain(|&at| judgements[at].verdict == wanted);
         }
