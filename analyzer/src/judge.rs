@@ -205,6 +205,15 @@ impl<'p> Judge<'p, '_> {
         }
     }
 
+    /// Whether one of the values is, or as a tuple holds, an instance that must not be hashed.
+    pub(crate) fn holds_unhashed(&self, values: &[Value]) -> bool {
+        values.iter().any(|value| match value {
+            Value::Instance(_) => self.class_of(*value).is_some_and(|class| class.unhashed),
+            Value::Tuple(id) => self.heap.is_unhashed(*id),
+            _ => false,
+        })
+    }
+
     /// Whether the value may be a `str`: what a module holds may be one.
     pub(crate) fn may_be_str(&self, value: Value) -> bool {
         match value {
@@ -344,7 +353,7 @@ impl<'p> Judge<'p, '_> {
     fn judge_hash(&mut self, value: Value) {
         let harmless = match value {
             // Where instances can't be hashed (`hash = false`), every engine raises.
-            Value::Instance(_) => self.class_of(value).is_some(),
+            Value::Instance(_) => self.class_of(value).is_some_and(|class| !class.unhashed),
             Value::Allowed => true,
             _ => false,
         };

@@ -29,7 +29,9 @@ impl Traits {
     pub(crate) const NO_ZONES: Self = Self(128);
     /// No key may be a name that unpickling or the interpreter looks up.
     pub(crate) const NO_HOOKS: Self = Self(256);
-    const ALL: Self = Self(511);
+    /// No element of a list must not be hashed.
+    pub(crate) const HASHED: Self = Self(1024);
+    const ALL: Self = Self(511 | 1024);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     const GIVEN: Self = Self(512);
@@ -69,6 +71,8 @@ struct Tuple {
     weight: u32,
     depth: u16,
     hashed: bool,
+    /// Whether it holds what must not be hashed.
+    unhashed: bool,
 }
 
 /// What a list or dict holds, in four bytes.
@@ -123,6 +127,7 @@ pub(crate) struct Heap {
     free: Vec<u32>,
     made: Vec<Made>,
     frozen: Vec<Frozen>,
+    some_unhashed: bool,
     /// The greatest weight of a tuple.
     heaviest: u32,
     /// What the lists made last begin with, each where its number says.
@@ -153,12 +158,12 @@ impl Default for Head {
 }
 
 impl Heap {
-    pub(crate) fn new_tuple(&mut self, elements: &[Value]) -> Value {
+    pub(crate) fn new_tuple(&mut self, elements: &[Value], unhashed: bool) -> Value {
         let depth = shallow(self.deepest(elements).saturating_add(1));
         let weight = self.weigh(elements);
         let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
-        self.tuples.push(Tuple { start, weight, depth, hashed: false });
+        self.tuples.push(Tuple { start, weight, depth, hashed: false, unhashed });
         self.heaviest = self.heaviest.max(weight);
         Value::Tuple(self.tuples.len() as u32 - 1)
     }
@@ -168,6 +173,11 @@ impl Heap {
         let next = self.tuples.get(id as usize + 1);
         let end = next.map_or(self.elements.len(), |next| next.start as usize);
         &self.elements[start..end]
+    }
+
+    /// Whether the tuple holds what must not be hashed.
+    pub(crate) fn is_unhashed(&self, tuple: u32) -> bool {
+        self.tuples[tuple as usize].unhashed
     }
 
     /// How many values hashing the value, or comparing it, looks at.
@@ -258,6 +268,17 @@ impl Heap {
             }
             head.len = head.len.saturating_add(1);
         }
+    }
+
+    /// Notes that a list holds what must not be hashed.
+    pub(crate) fn add_unhashed(&mut self, list: u32) {
+        self.some_unhashed = true;
+        self.lists[list as usize].contents.traits.lose(Traits::HASHED);
+    }
+
+    /// Whether any list holds what must not be hashed: within which others it is, is not known.
+    pub(crate) fn has_unhashed(&self) -> bool {
+        self.some_unhashed
     }
 
     /// What the list begins with and how many elements it has, if it is one of the last made.

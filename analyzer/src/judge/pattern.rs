@@ -114,7 +114,9 @@ impl Judge<'_, '_> {
             // Only beside the shape that it goes by.
             Pattern::ListOver(_) => false,
             Pattern::ListOf(contents) => {
-                matches!(value, Value::List(_)) && self.relies(value, traits(*contents))
+                // The first of each pair is hashed, be it in a tuple or in a list.
+                let keyed = *contents == Contents::Pairs && self.heap.has_unhashed();
+                matches!(value, Value::List(_)) && !keyed && self.relies(value, traits(*contents))
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
             Pattern::DictUncalled => {
@@ -136,6 +138,10 @@ impl Judge<'_, '_> {
             }
             Pattern::Set => value == Value::Set,
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
+            Pattern::TupleHashed => {
+                matches!(value, Value::Tuple(id) if !self.heap.is_unhashed(id))
+                    && !self.holds_unknown(value)
+            }
             Pattern::Tuple => matches!(value, Value::Tuple(_)) && !self.holds_unknown(value),
             Pattern::TupleOf(signature) => match value {
                 Value::Tuple(id) => {
@@ -200,6 +206,7 @@ fn traits(contents: Contents) -> Traits {
         Contents::Any | Contents::WithValues => Traits::ATTRIBUTES,
         Contents::Atoms => Traits::ATOMS,
         Contents::Pairs => Traits::PAIRS,
+        Contents::Hashed => Traits::HASHED,
         Contents::NoArgs => Traits::NO_ARGS,
         Contents::NoZones => Traits::NO_ZONES,
     }

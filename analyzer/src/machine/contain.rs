@@ -27,6 +27,9 @@ impl Machine<'_, '_> {
         self.keep(items);
         self.change(target, items, "append");
         if let Value::List(list) = target {
+            if self.judge.holds_unhashed(items) {
+                self.judge.heap.add_unhashed(list);
+            }
             for item in items {
                 self.judge.heap.add_element(list, *item);
             }

@@ -267,7 +267,8 @@ impl Machine<'_, '_> {
 
     fn push_tuple(&mut self, items: &[Value]) {
         self.keep(items);
-        let tuple = self.judge.heap.new_tuple(items);
+        let unhashed = self.judge.holds_unhashed(items);
+        let tuple = self.judge.heap.new_tuple(items, unhashed);
         self.stack.push(tuple);
     }
 
@@ -277,7 +278,8 @@ impl Machine<'_, '_> {
         for at in start..self.stack.len() {
             self.keep(&[self.stack[at]]);
         }
-        let tuple = self.judge.heap.new_tuple(&self.stack[start..]);
+        let unhashed = self.judge.holds_unhashed(&self.stack[start..]);
+        let tuple = self.judge.heap.new_tuple(&self.stack[start..], unhashed);
         self.stack.truncate(start);
         self.stack.push(tuple);
         Ok(())

@@ -92,6 +92,8 @@ pub enum Part {
     Named,
     /// `callable`: that an instance of the class counts as something that can be called.
     Callable,
+    /// `unhashed`: that an instance must not be hashed.
+    Unhashed,
     /// `append`: with what APPEND may extend an instance.
     Append,
     /// `setitem`: that items may not be set.
@@ -127,6 +129,7 @@ impl Part {
             Self::Holds(of) => format!("{}/holds", of.name()),
             Self::Named => "named".to_owned(),
             Self::Callable => "callable".to_owned(),
+            Self::Unhashed => "unhashed".to_owned(),
             Self::Append => "append".to_owned(),
             Self::SetItem => "setitem".to_owned(),
             Self::Item(item) => format!("setitem/arg[{item}]"),
@@ -264,6 +267,9 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
         if contract.setitem.is_some() && contract.named {
             out.push((Part::Named, "items that can't be called".to_owned()));
         }
+        if contract.unhashed {
+            out.push((Part::Unhashed, "not to be hashed".to_owned()));
+        }
         if contract.callable {
             out.push((Part::Callable, "no attribute of anything".to_owned()));
         }
@@ -379,6 +385,7 @@ fn delete(contract: &mut Contract, part: &Part) {
         Part::Holds(of) => each_of(contract, of, let_hold_anything),
         Part::Named => contract.named = false,
         Part::Callable => contract.callable = false,
+        Part::Unhashed => contract.unhashed = false,
         Part::Append => contract.append = Append::Any,
         Part::SetItem => contract.setitem = Some(Signature::anything()),
         Part::Item(item) => {

@@ -81,6 +81,9 @@ pub struct Contract {
     pub add: bool,
     /// Whether an instance may be hashed and compared (dict keys, members of sets).
     pub hash: bool,
+    /// Whether hashing an instance runs more than code of its own class, such as the text of what
+    /// it holds: then it must not be hashed, nor be given where it may be.
+    pub unhashed: bool,
     /// Whether an instance refers to no other object: its bytes may be anything.
     pub plain: bool,
     /// Whether an instance calls what it was made of: as an attribute it stands for a method.

@@ -115,6 +115,8 @@ struct Row {
     named: bool,
     #[serde(default)]
     add: bool,
+    #[serde(default)]
+    unhashed: bool,
     #[serde(default = "yes")]
     hash: bool,
     #[serde(default)]
@@ -183,6 +185,7 @@ impl Row {
             named: self.named,
             add: self.add,
             hash: self.hash,
+            unhashed: self.unhashed,
             plain: self.plain,
             callable: self.callable,
             uncalled: self.uncalled,

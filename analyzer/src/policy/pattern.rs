@@ -74,6 +74,8 @@ pub enum Pattern {
     FrozenSet,
     /// A `tuple`.
     Tuple,
+    /// A `tuple` that holds nothing that must not be hashed.
+    TupleHashed,
     /// A `tuple` of these.
     TupleOf(Signature),
     /// A class of the policy.
@@ -99,6 +101,8 @@ pub enum Contents {
     Atoms,
     /// Tuples and lists.
     Pairs,
+    /// Nothing that must not be hashed.
+    Hashed,
     /// Anything, but not under the key `args`.
     NoArgs,
     /// Anything, but no text under `tz`, `dtype` or `freq`, which may name a file of a time zone.
@@ -324,6 +328,7 @@ impl<'t> Parser<'t> {
             "list" => Pattern::List,
             "list#atoms" => Pattern::ListOf(Contents::Atoms),
             "list#pairs" => Pattern::ListOf(Contents::Pairs),
+            "list#hashed" => Pattern::ListOf(Contents::Hashed),
             "dict" => Pattern::Dict,
             "dict#uncalled" => Pattern::DictUncalled,
             "attributes" => Pattern::Attributes(Attributes::of(Contents::Any)),
@@ -338,6 +343,7 @@ impl<'t> Parser<'t> {
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
             "tuple" => Pattern::Tuple,
+            "tuple#hashed" => Pattern::TupleHashed,
             "class" => Pattern::Class,
             "instance" => Pattern::Instance,
             _ => return Err(self.expected("a kind of value, a literal, a range or a tuple")),
@@ -410,6 +416,7 @@ impl fmt::Display for Pattern {
             Self::DictUncalled => f.write_str("dict of what can't be called"),
             Self::ListOver(shape) => write!(f, "list of as many values as item {shape} says"),
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
+            Self::ListOf(Contents::Hashed) => f.write_str("list of what may be hashed"),
             Self::ListOf(_) => f.write_str("list of plain values"),
             Self::Attributes(Attributes { names, .. }) if !names.is_empty() => {
                 write!(f, "dict with no keys but '{}'", names.join("', '"))
@@ -422,6 +429,7 @@ impl fmt::Display for Pattern {
             Self::Set => f.write_str("set"),
             Self::FrozenSet => f.write_str("frozenset"),
             Self::Tuple => f.write_str("tuple"),
+            Self::TupleHashed => f.write_str("tuple of what may be hashed"),
             Self::TupleOf(signature) => write!(f, "({signature})"),
             Self::Class => f.write_str("allowed class"),
             Self::Instance => f.write_str("instance of an allowed class"),

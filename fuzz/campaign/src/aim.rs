@@ -98,6 +98,7 @@ impl Idioms<'_> {
             Part::Holds(of) => self.with_contents(of),
             Part::Named => self.with_callable_items(),
             Part::Callable => self.as_attributes(),
+            Part::Unhashed => self.as_keys(),
             Part::Append => self.with(|idiom, any| idiom.items = Some(any)),
             Part::SetItem => self.with(|idiom, any| idiom.pairs = Some((any.clone(), any))),
             Part::Item(free) => self.with(|idiom, any| {

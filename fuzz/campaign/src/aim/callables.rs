@@ -101,6 +101,15 @@ impl Idioms<'_> {
         self.used_everywhere(made)
     }
 
+    /// Instances of the contract, restored or not, as keys.
+    pub(super) fn as_keys(&self) -> Vec<SafeGlobal> {
+        let mut made = self.instances();
+        for pattern in &self.contract.build {
+            made.extend(self.built(&self.material.conforming(pattern)));
+        }
+        vec![keyed(one_made(made))]
+    }
+
     /// Attributes that are instances of the contract, of every object that may have any.
     pub(super) fn as_attributes(&self) -> Vec<SafeGlobal> {
         let own = one_made(self.instances());
@@ -124,10 +133,7 @@ impl Idioms<'_> {
         let mut out = made;
         self.filled_afterwards(&mut out);
         if self.contract.hash {
-            let name = GlobalName { module: "collections".into(), name: "OrderedDict".into() };
-            let mut dict = SafeGlobal::call(name, Vec::new());
-            dict.pairs = Some((object.clone(), Template::Fixed(Value::None)));
-            out.push(dict);
+            out.push(keyed(object.clone()));
         }
         for contract in self.policy.contracts() {
             Self { contract, ..*self }.holding(&object, self.contract, &mut out);
@@ -220,6 +226,14 @@ impl Idioms<'_> {
             kept(Kind::Class),
         ]))
     }
+}
+
+/// A dict whose keys they are.
+fn keyed(key: Template) -> SafeGlobal {
+    let name = GlobalName { module: "collections".into(), name: "OrderedDict".into() };
+    let mut dict = SafeGlobal::call(name, Vec::new());
+    dict.pairs = Some((key, Template::Fixed(Value::None)));
+    dict
 }
 
 /// Some of many that are alike, lest they crowd out others.

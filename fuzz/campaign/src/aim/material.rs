@@ -247,7 +247,9 @@ impl<'p> Material<'p> {
             Pattern::Fields => vec![Value::Dict(Vec::new())],
             Pattern::Set => vec![Value::Set(vec![Value::Int(1)])],
             Pattern::FrozenSet => vec![Value::FrozenSet(vec![Value::Int(1)])],
-            Pattern::Tuple => vec![Value::Tuple(vec![Value::Int(1)]), Value::Tuple(Vec::new())],
+            Pattern::Tuple | Pattern::TupleHashed => {
+                vec![Value::Tuple(vec![Value::Int(1)]), Value::Tuple(Vec::new())]
+            }
             Pattern::TupleOf(signature) => {
                 let patterns = signature.patterns.iter().take(signature.required);
                 let items = patterns.map(|pattern| self.values(pattern, depth).into_iter().next());
