@@ -500,9 +500,9 @@ mod tests {
     #[test]
     fn a_tuple_ends_where_the_next_begins() {
         let mut heap = Heap::default();
-        let inner = heap.new_tuple(&[Value::None, Value::Float]);
-        let empty = heap.new_tuple(&[]);
-        let outer = heap.new_tuple(&[inner, empty]);
+        let inner = heap.new_tuple(&[Value::None, Value::Float], false);
+        let empty = heap.new_tuple(&[], false);
+        let outer = heap.new_tuple(&[inner, empty], false);
         let (Value::Tuple(first), Value::Tuple(second), Value::Tuple(third)) =
             (inner, empty, outer)
         else {
