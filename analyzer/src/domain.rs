@@ -11,4 +11,4 @@ mod value;
 pub(crate) use alive::Alive;
 pub(crate) use globals::Globals;
 pub(crate) use heap::{Heap, Traits, is_hook, is_noted};
-pub(crate) use value::{GlobalId, Value};
+pub(crate) use value::{GlobalId, NOWHERE, Value};

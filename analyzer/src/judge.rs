@@ -5,6 +5,7 @@ mod constant;
 mod describe;
 mod entry;
 mod expression;
+mod nodes;
 mod pattern;
 mod record;
 mod usage;
@@ -292,12 +293,18 @@ impl<'p> Judge<'p, '_> {
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
         let class = self.class_of(target);
         let mut states = class.iter().flat_map(|contract| &contract.build);
-        if states.any(|pattern| self.accepts_state(pattern, state)) {
+        if let Some(form) = states.position(|pattern| self.accepts_state(pattern, state)) {
             self.give_what_was_checked();
             self.record.may_stop(Alive::NONE);
             self.check_weight(&[state]);
             if let Value::Instance(id) = target {
                 self.heap.hold(id, &[state]);
+                let becomes = class.filter(|_| form == 0).and_then(|class| class.becomes.as_ref());
+                if let Some(class) =
+                    becomes.and_then(|key| self.globals.of_policy(self.policy, key))
+                {
+                    self.heap.become_one_of(id, class);
+                }
                 self.check_depth(self.heap.depth(target));
             }
             return target;

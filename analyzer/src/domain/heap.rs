@@ -396,6 +396,11 @@ impl Heap {
         Value::Instance(self.made.len() as u32 - 1)
     }
 
+    /// Notes that the instance is one of that class from now on.
+    pub(crate) fn become_one_of(&mut self, instance: u32, class: GlobalId) {
+        self.made[instance as usize].class = class;
+    }
+
     pub(crate) fn class(&self, instance: u32) -> GlobalId {
         self.made[instance as usize].class
     }

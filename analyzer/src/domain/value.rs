@@ -4,6 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct GlobalId(pub u32);
 
+/// The offset of what is no constant.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
 /// An abstract object. Constants are the offset of the opcode that pushed them: their data stays
 /// in the input. Eight bytes, so that a memo of millions stays small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +30,10 @@ pub(crate) enum Value {
     Bytes(u32),
     /// `bytes` that a call returned.
     SomeBytes,
-    /// `bytes` that a call made of the constant `str` at that offset.
+    /// `bytes` that a call made of the constant `str` at that offset, as Latin-1 or ASCII.
     Encoded(u32),
-    ByteArray,
+    /// A `bytearray`: constant at that offset, or `NOWHERE`. Nothing that is allowed changes one.
+    ByteArray(u32),
     /// An out-of-band buffer.
     Buffer,
     /// A `list`, by its entry in the heap.

@@ -1,7 +1,7 @@
 //! Judges calls: of globals, of instances, and of classes by `__new__`.
 
 use super::{Judge, UNLESS_RAISED};
-use crate::domain::{Alive, GlobalId, Value};
+use crate::domain::{Alive, GlobalId, NOWHERE, Value};
 use crate::policy::{Contract, Form, How, Kind, Pattern, Returns};
 use crate::verdict::Severity;
 
@@ -173,10 +173,12 @@ impl<'p> Judge<'p, '_> {
             },
             Returns::Pattern(pattern) => match pattern {
                 Pattern::Bytes => match args {
-                    [Value::Str(text), Value::Str(_)] => Value::Encoded(*text),
+                    [Value::Str(text), codec @ Value::Str(_)] if self.is_latin(*codec) => {
+                        Value::Encoded(*text)
+                    }
                     _ => Value::SomeBytes,
                 },
-                Pattern::ByteArray => Value::ByteArray,
+                Pattern::ByteArray => Value::ByteArray(NOWHERE),
                 Pattern::List => Value::Allowed,
                 Pattern::Set => Value::Set,
                 Pattern::FrozenSet => self.heap.new_frozenset(args),
@@ -186,5 +188,11 @@ impl<'p> Judge<'p, '_> {
                 _ => Value::Allowed,
             },
         }
+    }
+
+    /// Whether the codec gives a byte for each character.
+    fn is_latin(&self, codec: Value) -> bool {
+        let latin: [&[u8]; 4] = [b"latin1", b"latin-1", b"iso-8859-1", b"ascii"];
+        self.text_of(codec).is_some_and(|codec| latin.contains(&&*codec))
     }
 }

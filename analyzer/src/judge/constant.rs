@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use assay_pickle::{Argument, Instruction, Reader, text, text_at};
 
 use super::Judge;
-use crate::domain::Value;
+use crate::domain::{NOWHERE, Value};
 
 /// Bytes that are looked at in one step, as long as text is short.
 const A_STEP: usize = 8;
@@ -46,14 +46,24 @@ impl<'a> Judge<'_, 'a> {
         }
     }
 
-    /// The bytes of a constant `bytes` or 8-bit string, or of an encoded ASCII `str`.
+    /// The bytes of a constant `bytes`, `bytearray` or 8-bit string, or of a `str` encoded as Latin-1.
     pub(crate) fn bytes_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
         if let Value::Encoded(offset) = value {
             let text = self.text_of(Value::Str(offset))?;
             self.spend((text.len() / A_STEP) as u64);
-            return Some(text).filter(|text| text.is_ascii());
+            if text.is_ascii() {
+                return Some(text);
+            }
+            let chars = std::str::from_utf8(&text).ok()?.chars();
+            let bytes: Result<Vec<u8>, _> = chars.map(u8::try_from).collect();
+            return bytes.ok().map(Cow::Owned);
         }
-        let (Value::Bytes(offset) | Value::Str8(offset)) = value else { return None };
+        let (Value::Bytes(offset) | Value::Str8(offset) | Value::ByteArray(offset)) = value else {
+            return None;
+        };
+        if offset == NOWHERE {
+            return None;
+        }
         match self.constant(offset)?.argument {
             Argument::Bytes(data) | Argument::String8(data) => Some(Cow::Borrowed(data)),
             Argument::Quoted { text, .. } => text::unescape(text).ok().map(|(data, _)| data),

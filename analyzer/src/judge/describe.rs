@@ -33,7 +33,7 @@ impl Judge<'_, '_> {
                 None => "bytes".to_owned(),
             },
             Value::SomeBytes => "bytes".to_owned(),
-            Value::ByteArray => "bytearray".to_owned(),
+            Value::ByteArray(_) => "bytearray".to_owned(),
             Value::Buffer => "buffer".to_owned(),
             Value::List(_) => "list".to_owned(),
             Value::Dict(_) => "dict".to_owned(),

@@ -1,6 +1,6 @@
 //! Holds abstract values against the patterns of contracts.
 
-use super::{Judge, expression};
+use super::{Judge, expression, nodes};
 use crate::domain::{Traits, Value};
 use crate::policy::{Attributes, Contents, Kind, Pattern, Signature};
 
@@ -108,7 +108,11 @@ impl Judge<'_, '_> {
             Pattern::BytesOfLength(length) => {
                 self.bytes_of(value).is_some_and(|bytes| bytes.len() == *length)
             }
-            Pattern::ByteArray => value == Value::ByteArray,
+            Pattern::Nodes => self.bytes_of(value).is_some_and(|bytes| {
+                self.spend_on(&bytes);
+                nodes::form_a_tree(&bytes)
+            }),
+            Pattern::ByteArray => matches!(value, Value::ByteArray(_)),
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),
             // Only beside the shape that it goes by.

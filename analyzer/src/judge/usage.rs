@@ -39,7 +39,7 @@ impl Judge<'_, '_> {
             Value::Str(_) => "str",
             Value::Str8(_) => "str8",
             Value::Bytes(_) | Value::SomeBytes | Value::Encoded(_) => "bytes",
-            Value::ByteArray => "bytearray",
+            Value::ByteArray(_) => "bytearray",
             Value::Buffer => "buffer",
             Value::List(_) => "list",
             Value::Dict(id)

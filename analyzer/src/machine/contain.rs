@@ -141,7 +141,7 @@ impl Machine<'_, '_> {
                     self.hash(member);
                 }
             }
-            Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray => {
+            Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray(_) => {
                 self.judge.record.may_stop(Alive::NONE);
             }
             Value::FrozenSet(_) => {

@@ -56,7 +56,7 @@ impl Machine<'_, '_> {
                 self.note_held(instruction);
             }
             Opcode::ByteArray8 => {
-                self.stack.push(Value::ByteArray);
+                self.stack.push(Value::ByteArray(here));
                 self.note_held(instruction);
             }
             Opcode::NextBuffer => {

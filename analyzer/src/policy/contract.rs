@@ -71,6 +71,9 @@ pub struct Contract {
     pub apply: Vec<Form>,
     /// The states with which BUILD may restore an instance.
     pub build: Vec<Pattern>,
+    /// Of what class an instance is once it has the first of these states, `module:name`: of one that
+    /// says more of what it holds.
+    pub becomes: Option<String>,
     /// With what APPEND and APPENDS may extend an instance.
     pub append: Append,
     /// With which keys and values SETITEM and SETITEMS may set items of an instance, if at all.

@@ -107,6 +107,7 @@ struct Row {
     apply: Vec<String>,
     #[serde(default)]
     build: Vec<String>,
+    becomes: Option<String>,
     #[serde(default)]
     append: Append,
     #[serde(default)]
@@ -178,6 +179,7 @@ impl Row {
                 .map(|text| Pattern::parse(&expand(text, defined)?))
                 .collect::<Result<_, _>>()
                 .map_err(within)?,
+            becomes: self.becomes,
             profile: String::new(),
             kind: self.kind,
             append: self.append,

@@ -48,6 +48,8 @@ pub enum Pattern {
     BytesIs(Vec<u8>),
     /// A constant `bytes` or 8-bit string of that length.
     BytesOfLength(usize),
+    /// Constant `bytes` that are the nodes of a k-d tree of SciPy's.
+    Nodes,
     /// A `bytearray`.
     ByteArray,
     /// An out-of-band buffer.
@@ -323,6 +325,7 @@ impl<'t> Parser<'t> {
             "ratio" => Pattern::Ratio,
             "str8" => Pattern::Str8,
             "bytes" => Pattern::Bytes,
+            "nodes" => Pattern::Nodes,
             "bytearray" => Pattern::ByteArray,
             "buffer" => Pattern::Buffer,
             "list" => Pattern::List,
@@ -409,6 +412,7 @@ impl fmt::Display for Pattern {
             Self::Bytes => f.write_str("bytes"),
             Self::BytesIs(bytes) => write!(f, "b'{}'", bytes.escape_ascii()),
             Self::BytesOfLength(length) => write!(f, "{length} bytes"),
+            Self::Nodes => f.write_str("nodes of a k-d tree"),
             Self::ByteArray => f.write_str("bytearray"),
             Self::Buffer => f.write_str("buffer"),
             Self::List => f.write_str("list"),

@@ -229,6 +229,13 @@ impl<'p> Material<'p> {
             Pattern::Bytes => vec![Value::Bytes(vec![7; 4]), Value::Bytes(vec![7; 10])],
             Pattern::BytesIs(bytes) => vec![Value::Bytes(bytes.clone())],
             Pattern::BytesOfLength(length) => vec![Value::Bytes(vec![0; *length])],
+            Pattern::Nodes => {
+                let leaf: Vec<u8> = [-1_i64, 0, 0, 0, 0, 0, 0, 0, 0]
+                    .into_iter()
+                    .flat_map(i64::to_le_bytes)
+                    .collect();
+                vec![Value::Bytes(leaf)]
+            }
             Pattern::ByteArray => vec![Value::ByteArray(vec![7; 4])],
             // Only callers supply buffers.
             Pattern::Buffer => Vec::new(),
