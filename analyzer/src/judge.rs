@@ -327,7 +327,7 @@ impl<'p> Judge<'p, '_> {
         self.relied.borrow_mut().clear();
         let takes = |contract: &Contract, signature: &Signature| {
             items.chunks_exact(2).all(|pair| {
-                self.takes(signature, pair) && !(contract.named && !self.may_be_attribute(pair))
+                self.takes(signature, pair) && (!contract.named || self.may_be_attribute(pair))
             })
         };
         let allowed = contract.is_some_and(|contract| {

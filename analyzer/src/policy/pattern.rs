@@ -1,15 +1,10 @@
 //! Patterns: conditions on arguments, in the small language of policy files.
-//!
-//! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a
-//! list of alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string
-//! literal, a range of integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, a tuple of patterns in parentheses, or an instance
-//! (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its contract)
-//! or global (`=builtins:object`). `'f'#` is that text and digits, `b'b'` such bytes. `list#1` is
-//! as long as the shape that is item 1 says. `list#atoms`, `list#pairs`, `attributes#atoms`, `attribute:data`, `fields` say what a container holds
-//! (`attribute:_left/_right`: no keys but these). `?` after a pattern makes it and what follows
-//! optional; `*` after the last lets it repeat.
+
+mod parse;
 
 use std::fmt;
+
+use parse::Parser;
 
 /// A condition on one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +162,7 @@ impl Signature {
     /// # Errors
     /// One sentence that says what was expected and where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser { text, rest: text };
+        let mut parser = Parser::new(text);
         let signature = parser.signature()?;
         parser.end()?;
         Ok(signature)
@@ -206,189 +201,10 @@ impl Pattern {
     /// # Errors
     /// One sentence that says what was expected and where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser { text, rest: text };
+        let mut parser = Parser::new(text);
         let pattern = parser.pattern()?;
         parser.end()?;
         Ok(pattern)
-    }
-}
-
-struct Parser<'t> {
-    text: &'t str,
-    rest: &'t str,
-}
-
-impl<'t> Parser<'t> {
-    fn signature(&mut self) -> Result<Signature, String> {
-        let mut signature = Signature::default();
-        let mut optional = false;
-        self.skip_spaces();
-        while !self.rest.is_empty() && !self.rest.starts_with(')') {
-            if signature.rest {
-                return Err(self.expected("nothing after `*`"));
-            }
-            signature.patterns.push(self.pattern()?);
-            if self.take("?") {
-                optional = true;
-            } else if self.take("*") {
-                signature.rest = true;
-                optional = true;
-            }
-            if !optional {
-                signature.required = signature.patterns.len();
-            }
-            self.skip_spaces();
-            if !self.take(",") {
-                break;
-            }
-            self.skip_spaces();
-        }
-        Ok(signature)
-    }
-
-    fn pattern(&mut self) -> Result<Pattern, String> {
-        let mut alternatives = vec![self.single()?];
-        while self.take("|") {
-            alternatives.push(self.single()?);
-        }
-        Ok(match alternatives.len() {
-            1 => alternatives.remove(0),
-            _ => Pattern::AnyOf(alternatives),
-        })
-    }
-
-    fn single(&mut self) -> Result<Pattern, String> {
-        self.skip_spaces();
-        if self.take("b'") {
-            return Ok(Pattern::BytesIs(self.until("'")?.as_bytes().to_vec()));
-        }
-        if self.take("'") {
-            let text = self.until("'")?.to_owned();
-            return Ok(match self.take("#") {
-                true => Pattern::StrNumbered(text),
-                false => Pattern::StrIs(text),
-            });
-        }
-        if self.take("(") {
-            let signature = self.signature()?;
-            self.skip_spaces();
-            return if self.take(")") {
-                Ok(Pattern::TupleOf(signature))
-            } else {
-                Err(self.expected("`)`"))
-            };
-        }
-        if self.take("<") {
-            let name = self.until(">")?;
-            return Ok(match name.strip_prefix("like ") {
-                Some(name) => Pattern::InstanceLike(name.to_owned()),
-                None => Pattern::InstanceOf(name.to_owned()),
-            });
-        }
-        if self.take("=") {
-            return Ok(Pattern::GlobalIs(self.word().to_owned()));
-        }
-        let word = self.word();
-        if let Some((low, high)) = word.split_once("..") {
-            let bound = |text: &str| text.parse().map_err(|_| self.expected("a range of integers"));
-            return Ok(Pattern::IntIn(bound(low)?, bound(high)?));
-        }
-        if let Ok(number) = word.parse() {
-            return Ok(Pattern::IntIn(number, number));
-        }
-        if let Some(name) = word.strip_prefix("attribute:") {
-            let mut names = vec![name.to_owned()];
-            while self.take("/") {
-                names.push(self.word().to_owned());
-            }
-            return Ok(Pattern::Attributes(Attributes {
-                names,
-                ..Attributes::of(Contents::WithValues)
-            }));
-        }
-        if let Some(Ok(shape)) = word.strip_prefix("list#").map(str::parse) {
-            return Ok(Pattern::ListOver(shape));
-        }
-        if let Some(length) = word.strip_prefix("bytes#") {
-            let length = length.parse().map_err(|_| self.expected("a length after `bytes#`"))?;
-            return Ok(Pattern::BytesOfLength(length));
-        }
-        Ok(match word {
-            "any" => Pattern::Any,
-            "none" => Pattern::None,
-            "bool" => Pattern::Bool,
-            "int" => Pattern::Int,
-            "float" => Pattern::Float,
-            "str" => Pattern::Str,
-            "regex" => Pattern::Regex,
-            "zone" => Pattern::Zone,
-            "ratio" => Pattern::Ratio,
-            "str8" => Pattern::Str8,
-            "bytes" => Pattern::Bytes,
-            "nodes" => Pattern::Nodes,
-            "bytearray" => Pattern::ByteArray,
-            "buffer" => Pattern::Buffer,
-            "list" => Pattern::List,
-            "list#atoms" => Pattern::ListOf(Contents::Atoms),
-            "list#pairs" => Pattern::ListOf(Contents::Pairs),
-            "list#hashed" => Pattern::ListOf(Contents::Hashed),
-            "dict" => Pattern::Dict,
-            "dict#uncalled" => Pattern::DictUncalled,
-            "attributes" => Pattern::Attributes(Attributes::of(Contents::Any)),
-            "attributes#atoms" => Pattern::Attributes(Attributes::of(Contents::Atoms)),
-            "attributes#values" => Pattern::Attributes(Attributes::of(Contents::WithValues)),
-            "attributes#callables" => {
-                Pattern::Attributes(Attributes { callables: true, ..Attributes::of(Contents::Any) })
-            }
-            "attributes#nozones" => Pattern::Attributes(Attributes::of(Contents::NoZones)),
-            "attributes#noargs" => Pattern::Attributes(Attributes::of(Contents::NoArgs)),
-            "fields" => Pattern::Fields,
-            "set" => Pattern::Set,
-            "frozenset" => Pattern::FrozenSet,
-            "tuple" => Pattern::Tuple,
-            "tuple#hashed" => Pattern::TupleHashed,
-            "class" => Pattern::Class,
-            "instance" => Pattern::Instance,
-            _ => return Err(self.expected("a kind of value, a literal, a range or a tuple")),
-        })
-    }
-
-    fn word(&mut self) -> &'t str {
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '#' | '-');
-        let end = self.rest.find(|c| !is_word(c)).unwrap_or(self.rest.len());
-        let (word, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        word
-    }
-
-    fn until(&mut self, close: &str) -> Result<&'t str, String> {
-        let end = self.rest.find(close).ok_or_else(|| self.expected(&format!("`{close}`")))?;
-        let inner = &self.rest[..end];
-        self.rest = &self.rest[end + close.len()..];
-        Ok(inner)
-    }
-
-    fn take(&mut self, token: &str) -> bool {
-        match self.rest.strip_prefix(token) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn skip_spaces(&mut self) {
-        self.rest = self.rest.trim_start();
-    }
-
-    fn end(&mut self) -> Result<(), String> {
-        self.skip_spaces();
-        if self.rest.is_empty() { Ok(()) } else { Err(self.expected("the end")) }
-    }
-
-    fn expected(&self, what: &str) -> String {
-        format!("expected {what} at `{}` of `{}`", self.rest, self.text)
     }
 }
 
@@ -458,44 +274,5 @@ impl fmt::Display for Signature {
             write!(f, "{comma}{pattern}{optional}")?;
         }
         f.write_str(if self.rest { "…" } else { "" })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_the_language() {
-        let signature =
-            Signature::parse("str|bytes, 'latin1'|'latin-1', 0..9?, (int, any*)?").unwrap();
-        assert_eq!(signature.required, 2);
-        assert_eq!(signature.patterns.len(), 4);
-        assert_eq!(signature.patterns[2], Pattern::IntIn(0, 9));
-        assert!(signature.takes(2) && signature.takes(4) && !signature.takes(5));
-        assert!(Signature::parse("").unwrap().takes(0));
-        assert!(!Signature::parse("").unwrap().takes(1));
-        assert_eq!(Signature::parse("any*").unwrap(), Signature::anything());
-        let literals = Signature::parse("'f'#, b'b', 7, -112..-1").unwrap();
-        assert_eq!(
-            literals.patterns,
-            [
-                Pattern::StrNumbered("f".into()),
-                Pattern::BytesIs(b"b".to_vec()),
-                Pattern::IntIn(7, 7),
-                Pattern::IntIn(-112, -1)
-            ]
-        );
-        let instances = Signature::parse("<a:B>|<like a:C>").unwrap();
-        let (of, like) = (Pattern::InstanceOf("a:B".into()), Pattern::InstanceLike("a:C".into()));
-        assert_eq!(instances.patterns, [Pattern::AnyOf(vec![of, like])]);
-    }
-
-    #[test]
-    fn says_where_it_does_not_understand() {
-        let error = Signature::parse("str, wat").unwrap_err();
-        assert!(error.contains("a kind of value"), "{error}");
-        assert!(Signature::parse("int* , int").is_err());
-        assert!(Pattern::parse("(int").is_err());
     }
 }
