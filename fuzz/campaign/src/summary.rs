@@ -184,6 +184,10 @@ mod tests {
         summary.buckets.insert("unsound".into(), 1);
         assert_eq!(summary.exit_code(&default), 1);
         assert_eq!(summary.exit_code(&"none".parse().unwrap()), 0);
+        summary.buckets.clear();
+        summary.safe_crashes = 1;
+        assert_eq!(summary.exit_code(&default), 1);
+        assert_eq!(summary.exit_code(&"analyzer-crash".parse().unwrap()), 0);
         summary.trustworthy = false;
         assert_eq!(summary.exit_code(&default), 2);
     }

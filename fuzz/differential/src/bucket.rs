@@ -418,6 +418,21 @@ mod tests {
     }
 
     #[test]
+    fn a_crash_of_what_is_called_safe_is_a_cause_of_its_own() {
+        let mut seen = system("3.11.7", Engine::CLoads);
+        seen.outcome = assay_oracle::Outcome::Signaled;
+        let crash = |verdict| {
+            let found = compare(&Judgement::new(verdict), JudgeBy::Policy, &Good, &[seen.clone()]);
+            let of = |found: &&Discrepancy| found.class == Class::InterpreterCrash;
+            let found = found.iter().find(of).expect("it crashed");
+            id(found.class, &features(b"N.", found, Mode::default(), &[], NAMES))
+        };
+        let (safe, other) = (crash(Judged::Safe), crash(Judged::Unproven));
+        assert!(is_safe_crash(&safe), "{safe}");
+        assert!(!is_safe_crash(&other), "{other}");
+    }
+
+    #[test]
     fn different_causes_have_different_ids() {
         let pickles: [&[u8]; 9] = [
             b"cos\nsystem\n.",
