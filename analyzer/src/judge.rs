@@ -3,6 +3,7 @@
 mod call;
 mod constant;
 mod describe;
+mod elements;
 mod entry;
 mod expression;
 mod nodes;
@@ -291,7 +292,9 @@ impl<'p> Judge<'p, '_> {
     }
 
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
-        let class = self.class_of(target);
+        self.heap.hold_all(&[state]);
+        let held = matches!(target, Value::Instance(id) if self.heap.is_held(id));
+        let class = self.class_of(target).filter(|class| !(class.fresh && held));
         let mut states = class.iter().flat_map(|contract| &contract.build);
         if let Some(form) = states.position(|pattern| self.accepts_state(pattern, state)) {
             self.give_what_was_checked();
@@ -306,6 +309,9 @@ impl<'p> Judge<'p, '_> {
                     self.heap.become_one_of(id, class);
                 }
                 self.check_depth(self.heap.depth(target));
+                if class.is_some_and(|class| class.fresh) {
+                    self.measure_restored(id, state);
+                }
             }
             return target;
         }

@@ -3,6 +3,8 @@
 //! Entries are small and few: a value holds an index into one of these tables. They are shared
 //! by every alias of an object, so that what is added through one is known through all.
 
+use std::collections::HashMap;
+
 use super::{GlobalId, Value};
 
 /// What is known of the contents of a list or dict: bits that adding may take away, and how many
@@ -104,9 +106,16 @@ const FEW: usize = 3;
 struct Made {
     class: GlobalId,
     depth: u16,
+    /// Whether something else holds it.
+    held: bool,
+    /// Bytes of an element, of a type of elements; `UNSIZED` if not known.
+    size: u32,
     /// Values within, with shared ones counted each time.
     weight: u32,
 }
+
+/// The size of what is no type, or of one whose size is not known.
+const UNSIZED: u32 = u32::MAX;
 
 /// A frozenset.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +137,8 @@ pub(crate) struct Heap {
     made: Vec<Made>,
     frozen: Vec<Frozen>,
     some_unhashed: bool,
+    /// Where the last field of a dict of fields ends.
+    fields: HashMap<u32, u64>,
     /// The greatest weight of a tuple.
     heaviest: u32,
     /// What the lists made last begin with, each where its number says.
@@ -392,8 +403,47 @@ impl Heap {
 
     /// Something that a call made of values.
     pub(crate) fn new_instance(&mut self, class: GlobalId, depth: u32, weight: u32) -> Value {
-        self.made.push(Made { class, depth: shallow(depth), weight });
+        let depth = shallow(depth);
+        self.made.push(Made { class, depth, held: false, size: UNSIZED, weight });
         Value::Instance(self.made.len() as u32 - 1)
+    }
+
+    /// Notes that something holds these, or was given them.
+    #[inline]
+    pub(crate) fn hold_all(&mut self, values: &[Value]) {
+        for value in values {
+            if let Value::Instance(id) = value {
+                self.made[*id as usize].held = true;
+            }
+        }
+    }
+
+    /// Whether something holds the instance, or was given it.
+    pub(crate) fn is_held(&self, instance: u32) -> bool {
+        self.made[instance as usize].held
+    }
+
+    /// Notes how many bytes an element has.
+    pub(crate) fn set_size(&mut self, instance: u32, size: u32) {
+        self.made[instance as usize].size = size;
+    }
+
+    /// How many bytes an element has, if the value is a type of which that is known.
+    pub(crate) fn element_size(&self, value: Value) -> Option<u64> {
+        let Value::Instance(id) = value else { return None };
+        let size = self.made[id as usize].size;
+        (size != UNSIZED).then_some(size.into())
+    }
+
+    /// Notes where a field ends.
+    pub(crate) fn add_field(&mut self, dict: u32, end: u64) {
+        let last = self.fields.entry(dict).or_default();
+        *last = end.max(*last);
+    }
+
+    /// Where the last field ends.
+    pub(crate) fn fields_end(&self, dict: u32) -> u64 {
+        self.fields.get(&dict).copied().unwrap_or(0)
     }
 
     /// Notes that the instance is one of that class from now on.

@@ -141,12 +141,17 @@ impl<'p> Judge<'p, '_> {
         args: &[Value],
     ) -> Value {
         self.give_what_was_checked();
+        self.heap.hold_all(args);
         let depth = self.heap.deepest(args).saturating_add(1);
         self.check_depth(depth);
         self.check_weight(args);
         let weight = self.heap.weigh(args);
         match form.returns.as_ref().unwrap_or(&contract.returns) {
-            Returns::Instance => self.heap.new_instance(id, depth, weight),
+            Returns::Instance => {
+                let made = self.heap.new_instance(id, depth, weight);
+                self.measure_named(made, args);
+                made
+            }
             Returns::InstanceOfArgument(index) => {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);
                 let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
@@ -164,7 +169,11 @@ impl<'p> Judge<'p, '_> {
                 }
             }
             Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
-                Some(class) => self.heap.new_instance(class, depth, weight),
+                Some(class) => {
+                    let made = self.heap.new_instance(class, depth, weight);
+                    self.measure_named(made, args);
+                    made
+                }
                 None => Value::Allowed,
             },
             Returns::Global(key) => match self.globals.of_policy(self.policy, key) {

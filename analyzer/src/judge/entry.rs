@@ -29,8 +29,9 @@ impl Judge<'_, '_> {
     /// Notes an entry: its key and its value.
     pub(crate) fn enter(&mut self, dict: u32, key: Value, value: Value) {
         self.heap.add_value(dict, value);
-        if !self.is_field(value) {
-            self.heap.add_no_field(dict);
+        match self.field_end(value) {
+            Some(end) => self.heap.add_field(dict, end),
+            None => self.heap.add_no_field(dict),
         }
         if let Value::Str(offset) = key
             && *self.ordinary.slot(offset) == offset
@@ -87,14 +88,16 @@ impl Judge<'_, '_> {
         !value.is_atom() && is(Policy::wants_atom)
     }
 
-    /// Whether the value is a tuple of a plain instance, an offset and perhaps a title.
-    fn is_field(&self, value: Value) -> bool {
-        let Value::Tuple(id) = value else { return false };
-        match self.heap.tuple(id) {
-            [of, Value::Int(0..)] => self.is_plain(*of),
-            [of, Value::Int(0..), title] => self.is_plain(*of) && title.is_atom(),
-            _ => false,
-        }
+    /// Where a field ends: a tuple of a plain type, an offset and perhaps a title.
+    fn field_end(&self, value: Value) -> Option<u64> {
+        let Value::Tuple(id) = value else { return None };
+        let (of, offset) = match self.heap.tuple(id) {
+            [of, Value::Int(offset)] => (*of, *offset),
+            [of, Value::Int(offset), title] if title.is_atom() => (*of, *offset),
+            _ => return None,
+        };
+        let size = self.heap.element_size(of).filter(|_| self.is_plain(of))?;
+        u64::try_from(offset).ok()?.checked_add(size)
     }
 }
 

@@ -8,22 +8,56 @@ impl Judge<'_, '_> {
     /// Whether the arguments conform to the signature.
     pub(super) fn takes(&self, signature: &Signature, args: &[Value]) -> bool {
         signature.takes(args.len())
-            && args.iter().enumerate().all(|(i, arg)| match signature.pattern(i) {
-                Pattern::ListOver(shape) => self.is_list_over(args.get(*shape), *arg),
-                pattern => self.matches(pattern, *arg),
-            })
+            && args.iter().enumerate().all(|(i, arg)| self.fits(signature.pattern(i), *arg, args))
+    }
+
+    /// Whether the value, among the others, conforms to the pattern.
+    fn fits(&self, pattern: &Pattern, value: Value, among: &[Value]) -> bool {
+        let number = |at: usize| match among.get(at) {
+            Some(Value::Int(number)) => u64::try_from(*number).ok(),
+            _ => None,
+        };
+        match pattern {
+            Pattern::ListOver(shape) => self.is_list_over(among.get(*shape), value),
+            Pattern::FieldsWithin(size) => {
+                let Value::Dict(id) = value else { return false };
+                self.relies(value, Traits::FIELDS)
+                    && number(*size).is_some_and(|size| self.heap.fields_end(id) <= size)
+            }
+            Pattern::PartsWithin(size) => number(*size)
+                .is_some_and(|size| self.parts_size(value).is_some_and(|of| of <= size)),
+            Pattern::AnyOf(patterns) => patterns.iter().any(|one| self.fits(one, value, among)),
+            pattern => self.matches(pattern, value),
+        }
+    }
+
+    /// Bytes of a tuple of a plain type and how many of it there are, or their shape.
+    fn parts_size(&self, value: Value) -> Option<u64> {
+        let Value::Tuple(id) = value else { return None };
+        let [of, count] = *self.heap.tuple(id) else { return None };
+        let size = self.heap.element_size(of).filter(|_| self.is_plain(of))?;
+        let count = match count {
+            Value::Int(count) => u64::try_from(count).ok()?,
+            shape => self.elements_of(shape)?,
+        };
+        size.checked_mul(count)
+    }
+
+    /// How many elements an array of the shape has.
+    fn elements_of(&self, shape: Value) -> Option<u64> {
+        let Value::Tuple(shape) = shape else { return None };
+        let shape = self.heap.tuple(shape);
+        self.spend(shape.len() as u64);
+        shape.iter().try_fold(1_u64, |count, length| match length {
+            Value::Int(length) => count.checked_mul(u64::try_from(*length).ok()?),
+            _ => None,
+        })
     }
 
     /// Whether a list has exactly as many elements as an array of the shape.
     fn is_list_over(&self, shape: Option<&Value>, list: Value) -> bool {
-        let (Some(Value::Tuple(shape)), Value::List(list)) = (shape, list) else { return false };
-        let shape = self.heap.tuple(*shape);
-        self.spend(shape.len() as u64);
-        let count = shape.iter().try_fold(1_u64, |count, length| match length {
-            Value::Int(length) => count.checked_mul(u64::try_from(*length).ok()?),
-            _ => None,
-        });
-        count == Some(self.heap.len(list))
+        let Value::List(list) = list else { return false };
+        shape.and_then(|shape| self.elements_of(*shape)) == Some(self.heap.len(list))
     }
 
     /// Whether the arguments conform, and on the contents of what that relies.
@@ -115,8 +149,8 @@ impl Judge<'_, '_> {
             Pattern::ByteArray => matches!(value, Value::ByteArray(_)),
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),
-            // Only beside the shape that it goes by.
-            Pattern::ListOver(_) => false,
+            // Only beside what they go by.
+            Pattern::ListOver(_) | Pattern::FieldsWithin(_) | Pattern::PartsWithin(_) => false,
             Pattern::ListOf(contents) => {
                 // The first of each pair is hashed, be it in a tuple or in a list.
                 let keyed = *contents == Contents::Pairs && self.heap.has_unhashed();
@@ -136,9 +170,6 @@ impl Judge<'_, '_> {
                     wanted = wanted.and(Traits::UNCALLED);
                 }
                 self.has_no_keys_but(names, value) && self.relies(value, wanted)
-            }
-            Pattern::Fields => {
-                matches!(value, Value::Dict(_)) && self.relies(value, Traits::FIELDS)
             }
             Pattern::Set => value == Value::Set,
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),

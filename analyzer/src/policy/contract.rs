@@ -71,6 +71,9 @@ pub struct Contract {
     pub apply: Vec<Form>,
     /// The states with which BUILD may restore an instance.
     pub build: Vec<Pattern>,
+    /// Whether an instance is restored only before anything holds it. Of such a type of elements it
+    /// is known how many bytes one has.
+    pub fresh: bool,
     /// Of what class an instance is once it has the first of these states, `module:name`: of one that
     /// says more of what it holds.
     pub becomes: Option<String>,

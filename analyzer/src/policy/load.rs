@@ -109,6 +109,8 @@ struct Row {
     build: Vec<String>,
     becomes: Option<String>,
     #[serde(default)]
+    fresh: bool,
+    #[serde(default)]
     append: Append,
     #[serde(default)]
     setitem: Items,
@@ -180,6 +182,7 @@ impl Row {
                 .collect::<Result<_, _>>()
                 .map_err(within)?,
             becomes: self.becomes,
+            fresh: self.fresh,
             profile: String::new(),
             kind: self.kind,
             append: self.append,

@@ -64,7 +64,11 @@ pub enum Pattern {
     Attributes(Attributes),
     /// A `dict` whose values are tuples of an instance that is `plain` and an offset: the fields of
     /// a structured type.
-    Fields,
+    /// They must end within as many bytes as that item of the same tuple says.
+    FieldsWithin(usize),
+    /// A `tuple` of an instance that is `plain` and how many of it there are, in so many dimensions:
+    /// the parts of an array within a structure, in as many bytes as that item says.
+    PartsWithin(usize),
     /// A `set`.
     Set,
     /// A `frozenset`.
@@ -245,7 +249,10 @@ impl fmt::Display for Pattern {
                 f.write_str("dict of attributes with plain values")
             }
             Self::Attributes(_) => f.write_str("dict of attributes"),
-            Self::Fields => f.write_str("dict of fields of plain types"),
+            Self::FieldsWithin(size) => {
+                write!(f, "dict of fields of plain types within item {size}")
+            }
+            Self::PartsWithin(size) => write!(f, "parts of a plain type within item {size}"),
             Self::Set => f.write_str("set"),
             Self::FrozenSet => f.write_str("frozenset"),
             Self::Tuple => f.write_str("tuple"),

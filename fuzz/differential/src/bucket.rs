@@ -422,7 +422,12 @@ mod tests {
         let mut seen = system("3.11.7", Engine::CLoads);
         seen.outcome = assay_oracle::Outcome::Signaled;
         let crash = |verdict| {
-            let found = compare(&Judgement::new(verdict), JudgeBy::Policy, &Good, &[seen.clone()]);
+            let found = compare(
+                &Judgement::new(verdict),
+                JudgeBy::Policy,
+                &Good,
+                std::slice::from_ref(&seen),
+            );
             let of = |found: &&Discrepancy| found.class == Class::InterpreterCrash;
             let found = found.iter().find(of).expect("it crashed");
             id(found.class, &features(b"N.", found, Mode::default(), &[], NAMES))

@@ -363,7 +363,10 @@ mod tests {
         assert_eq!(found[0].class, Class::AnalyzerCrash);
         let segfault = observation("3.11.7", Engine::CLoads, Outcome::Signaled);
         let by = JudgeBy::Policy;
-        assert_eq!(classes(Judged::Unproven, by, &[segfault.clone()]), [Class::InterpreterCrash]);
+        assert_eq!(
+            classes(Judged::Unproven, by, std::slice::from_ref(&segfault)),
+            [Class::InterpreterCrash]
+        );
         let found = compare(&Judgement::new(Judged::Safe), by, &Good, &[segfault]).remove(0);
         assert!(found.safe && found.summary.starts_with("judged safe, yet the interpreter died"));
     }

@@ -6,7 +6,7 @@
 //! patterns in parentheses, or an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of
 //! any class that shares its contract) or global (`=builtins:object`). `'f'#` is that text and digits,
 //! `b'b'` such bytes. `list#1` is as long as the shape that is item 1 says. `list#atoms`, `list#pairs`,
-//! `attributes#atoms`, `attribute:data`, `fields` say what a container holds (`attribute:_left/_right`: no
+//! `attributes#atoms`, `attribute:data`, `fields#5` (within the bytes of item 5) say what a container holds (`attribute:_left/_right`: no
 //! keys but these), `list#hashed` and `tuple#hashed` that it may be hashed. `?` after a pattern makes it
 //! and what follows optional; `*` after the last lets it repeat.
 
@@ -112,6 +112,12 @@ impl<'t> Parser<'t> {
         if let Some(Ok(shape)) = word.strip_prefix("list#").map(str::parse) {
             return Ok(Pattern::ListOver(shape));
         }
+        if let Some(Ok(size)) = word.strip_prefix("fields#").map(str::parse) {
+            return Ok(Pattern::FieldsWithin(size));
+        }
+        if let Some(Ok(size)) = word.strip_prefix("parts#").map(str::parse) {
+            return Ok(Pattern::PartsWithin(size));
+        }
         if let Some(length) = word.strip_prefix("bytes#") {
             let length = length.parse().map_err(|_| self.expected("a length after `bytes#`"))?;
             return Ok(Pattern::BytesOfLength(length));
@@ -145,7 +151,6 @@ impl<'t> Parser<'t> {
             }
             "attributes#nozones" => Pattern::Attributes(Attributes::of(Contents::NoZones)),
             "attributes#noargs" => Pattern::Attributes(Attributes::of(Contents::NoArgs)),
-            "fields" => Pattern::Fields,
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
             "tuple" => Pattern::Tuple,

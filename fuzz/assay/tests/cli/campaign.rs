@@ -64,7 +64,8 @@ fn aims_at_what_the_policy_keeps_out() {
     // The whole policy, aimed at everywhere; 2 if the planted hole was not found in so short a time.
     let ran = campaign(&place, "whole", &["--aim", "data/", "--aim", "stdlib/"]);
     assert_ne!(ran.code, 1, "{}", ran.shown());
-    assert!(summary(&place, "whole")["verdicts"]["safe"].as_u64() > Some(500));
+    // Most of what is aimed is kept out, as it must be.
+    assert!(summary(&place, "whole")["verdicts"]["safe"].as_u64() > Some(300));
     let ran = campaign(&place, "none", &["--aim", "data/nothing"]);
     assert_eq!(ran.code, 2, "{}", ran.shown());
     assert!(ran.stderr.contains("assay policy conditions"), "{}", ran.shown());

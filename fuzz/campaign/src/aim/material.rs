@@ -251,7 +251,9 @@ impl<'p> Material<'p> {
             Pattern::Dict | Pattern::DictUncalled | Pattern::Attributes(_) => {
                 vec![Value::Dict(vec![(text("x"), Value::Int(1))]), Value::Dict(Vec::new())]
             }
-            Pattern::Fields => vec![Value::Dict(Vec::new())],
+            Pattern::FieldsWithin(_) => vec![Value::Dict(Vec::new())],
+            // No value of a kind knows its bytes.
+            Pattern::PartsWithin(_) => Vec::new(),
             Pattern::Set => vec![Value::Set(vec![Value::Int(1)])],
             Pattern::FrozenSet => vec![Value::FrozenSet(vec![Value::Int(1)])],
             Pattern::Tuple | Pattern::TupleHashed => {
