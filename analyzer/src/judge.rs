@@ -294,7 +294,7 @@ impl<'p> Judge<'p, '_> {
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
         self.heap.hold_all(&[state]);
         let held = matches!(target, Value::Instance(id) if self.heap.is_held(id));
-        let class = self.class_of(target).filter(|class| !(class.fresh && held));
+        let class = self.class_of(target).filter(|class| !(class.elements && held));
         let mut states = class.iter().flat_map(|contract| &contract.build);
         if let Some(form) = states.position(|pattern| self.accepts_state(pattern, state)) {
             self.give_what_was_checked();
@@ -309,7 +309,7 @@ impl<'p> Judge<'p, '_> {
                     self.heap.become_one_of(id, class);
                 }
                 self.check_depth(self.heap.depth(target));
-                if class.is_some_and(|class| class.fresh) {
+                if class.is_some_and(|class| class.elements) {
                     self.measure_restored(id, state);
                 }
             }

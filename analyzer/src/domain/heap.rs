@@ -3,67 +3,14 @@
 //! Entries are small and few: a value holds an index into one of these tables. They are shared
 //! by every alias of an object, so that what is added through one is known through all.
 
+mod dicts;
+mod traits;
+
 use std::collections::HashMap;
 
 use super::{GlobalId, Value};
-
-/// What is known of the contents of a list or dict: bits that adding may take away, and how many
-/// keys there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Traits(u16);
-
-impl Traits {
-    /// Elements (values, of a dict) are `None`, numbers, text or bytes.
-    pub(crate) const ATOMS: Self = Self(1);
-    /// Elements are tuples or lists.
-    pub(crate) const PAIRS: Self = Self(2);
-    /// Keys are `str`, and none is a name that unpickling or the interpreter looks up.
-    pub(crate) const ATTRIBUTES: Self = Self(4);
-    /// No key is `args`, whose setter on exceptions iterates over the value.
-    pub(crate) const NO_ARGS: Self = Self(8);
-    /// Values are tuples of a plain instance and an offset.
-    pub(crate) const FIELDS: Self = Self(16);
-    /// No key is `values`, which mappings are asked for.
-    pub(crate) const NO_VALUES: Self = Self(32);
-    /// No value can be called: as an attribute it would stand for a method.
-    pub(crate) const UNCALLED: Self = Self(64);
-    /// No text stands under `tz`, `dtype` or `freq`.
-    pub(crate) const NO_ZONES: Self = Self(128);
-    /// No key may be a name that unpickling or the interpreter looks up.
-    pub(crate) const NO_HOOKS: Self = Self(256);
-    /// No element of a list must not be hashed.
-    pub(crate) const HASHED: Self = Self(1024);
-    const ALL: Self = Self(511 | 1024);
-    /// It was given to a call or a state because of what it holds, and must not change any more:
-    /// who was given it may hold it still.
-    const GIVEN: Self = Self(512);
-
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(crate) fn has(self, trait_: Self) -> bool {
-        self.0 & trait_.0 == trait_.0
-    }
-
-    fn lose(&mut self, trait_: Self) {
-        self.0 &= !trait_.0;
-    }
-
-    /// How many keys were set, at most seven: three bits of what else would be wider.
-    fn keys(self) -> usize {
-        usize::from(self.0 >> Self::KEYS)
-    }
-
-    fn count_key(&mut self) {
-        if self.keys() < 7 {
-            self.0 += 1 << Self::KEYS;
-        }
-    }
-
-    /// Where the bits begin that count keys.
-    const KEYS: u32 = 13;
-}
+use traits::Contents;
+pub(crate) use traits::{Traits, is_hook, is_noted};
 
 /// Twelve bytes; its elements end where the next tuple's begin.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +22,6 @@ struct Tuple {
     hashed: bool,
     /// Whether it holds what must not be hashed.
     unhashed: bool,
-}
-
-/// What a list or dict holds, in four bytes.
-#[derive(Clone, Copy, Debug)]
-struct Contents {
-    traits: Traits,
-    /// How deeply objects are nested in it, at most `u16::MAX`: far beyond what is doubted.
-    depth: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -299,12 +238,6 @@ impl Heap {
         (head.list == list).then(|| (&head.elements[..len.min(Head::KEPT)], len))
     }
 
-    /// Notes a value of a dict.
-    pub(crate) fn add_value(&mut self, dict: u32, value: Value) {
-        let depth = self.depth(value);
-        self.dicts[dict as usize].contents.add(value, depth);
-    }
-
     /// Notes that what is known of the value's contents was relied upon.
     pub(crate) fn give(&mut self, value: Value) {
         let traits = match value {
@@ -321,83 +254,6 @@ impl Heap {
             Value::List(list) => self.list(list).has(Traits::GIVEN),
             Value::Dict(dict) => self.dict(dict).has(Traits::GIVEN),
             _ => false,
-        }
-    }
-
-    /// Notes that a value of the dict is text that may name a time zone.
-    pub(crate) fn add_zone(&mut self, dict: u32) {
-        self.dicts[dict as usize].contents.traits.lose(Traits::NO_ZONES);
-    }
-
-    /// Notes that a value of the dict can be called.
-    pub(crate) fn add_callable(&mut self, dict: u32) {
-        self.dicts[dict as usize].contents.traits.lose(Traits::UNCALLED);
-    }
-
-    /// Notes that a value of the dict describes no field.
-    pub(crate) fn add_no_field(&mut self, dict: u32) {
-        self.dicts[dict as usize].contents.traits.lose(Traits::FIELDS);
-    }
-
-    /// Notes a key of a dict, and its text if it is a constant.
-    pub(crate) fn add_key(&mut self, dict: u32, key: Value, text: Option<&[u8]>) {
-        let entry = &mut self.dicts[dict as usize];
-        match (key, text) {
-            (Value::Str(offset) | Value::Str8(offset), Some(text)) => {
-                if is_hook(text) {
-                    entry.contents.traits.lose(Traits::ATTRIBUTES.and(Traits::NO_HOOKS));
-                }
-                if text == b"values" {
-                    entry.contents.traits.lose(Traits::NO_VALUES);
-                }
-                if text == b"args" {
-                    entry.contents.traits.lose(Traits::NO_ARGS);
-                }
-                self.keep_key(dict, offset);
-            }
-            (Value::Tuple(_), _) => entry.contents.traits.lose(Traits::ATTRIBUTES),
-            _ if key.is_atom() && !matches!(key, Value::Str(_) | Value::Str8(_)) => {
-                entry.contents.traits.lose(Traits::ATTRIBUTES);
-            }
-            _ => entry.contents.traits.lose(Traits::ATTRIBUTES.and(Traits::NO_HOOKS)),
-        }
-        self.dicts[dict as usize].contents.traits.count_key();
-    }
-
-    /// Notes a key of a dict whose text is not noted.
-    #[inline]
-    pub(crate) fn add_ordinary_key(&mut self, dict: u32, offset: u32) {
-        self.keep_key(dict, offset);
-        self.dicts[dict as usize].contents.traits.count_key();
-    }
-
-    /// Keeps the offset of a key while there are few.
-    fn keep_key(&mut self, dict: u32, offset: u32) {
-        let entry = &mut self.dicts[dict as usize];
-        if !entry.contents.traits.has(Traits::ATTRIBUTES) {
-            return;
-        }
-        let count = entry.contents.traits.keys();
-        if count == 0 {
-            entry.keys = self.free.pop().unwrap_or_else(|| {
-                self.keys.push([0; FEW]);
-                self.keys.len() as u32 - 1
-            });
-        }
-        if count < FEW {
-            self.keys[entry.keys as usize][count] = offset;
-        } else if count == FEW {
-            self.free.push(entry.keys);
-        }
-    }
-
-    /// Offsets of all keys of a dict, if there are at most three, all constants.
-    pub(crate) fn keys(&self, dict: u32) -> Option<&[u32]> {
-        let Dict { contents, keys } = self.dicts[dict as usize];
-        match contents.traits.keys() {
-            _ if !contents.traits.has(Traits::ATTRIBUTES) => None,
-            0 => Some(&[]),
-            count => self.keys[keys as usize].get(..count),
         }
     }
 
@@ -435,17 +291,6 @@ impl Heap {
         (size != UNSIZED).then_some(size.into())
     }
 
-    /// Notes where a field ends.
-    pub(crate) fn add_field(&mut self, dict: u32, end: u64) {
-        let last = self.fields.entry(dict).or_default();
-        *last = end.max(*last);
-    }
-
-    /// Where the last field ends.
-    pub(crate) fn fields_end(&self, dict: u32) -> u64 {
-        self.fields.get(&dict).copied().unwrap_or(0)
-    }
-
     /// Notes that the instance is one of that class from now on.
     pub(crate) fn become_one_of(&mut self, instance: u32, class: GlobalId) {
         self.made[instance as usize].class = class;
@@ -478,21 +323,7 @@ impl Heap {
             + size_of_val(&self.keys[..])
             + size_of_val(&self.made[..])
             + size_of_val(&self.frozen[..])
-    }
-}
-
-impl Contents {
-    const EMPTY: Self = Self { traits: Traits::ALL, depth: 1 };
-
-    /// Notes a value, nested so deep.
-    fn add(&mut self, value: Value, depth: u32) {
-        self.depth = self.depth.max(shallow(depth.saturating_add(1)));
-        if !value.is_atom() {
-            self.traits.lose(Traits::ATOMS);
-        }
-        if !matches!(value, Value::Tuple(_) | Value::List(_)) {
-            self.traits.lose(Traits::PAIRS);
-        }
+            + self.fields.capacity() * size_of::<(u32, u64)>()
     }
 }
 
@@ -501,56 +332,9 @@ fn shallow(depth: u32) -> u16 {
     depth.try_into().unwrap_or(u16::MAX)
 }
 
-/// A name that unpickling itself looks up on an instance, or that the interpreter does: an
-/// attribute so called could bring control back to the pickle. PEP 678's notes are but a list.
-pub(crate) fn is_hook(name: &[u8]) -> bool {
-    matches!(name, b"append" | b"extend" | b"add" | b"items" | b"keys")
-        || name.starts_with(b"__") && name != b"__notes__"
-}
-
-/// A name that a dict is asked about: a hook, or one of which libraries make more than of others.
-pub(crate) fn is_noted(name: &[u8]) -> bool {
-    is_hook(name) || matches!(name, b"values" | b"args")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn set(heap: &mut Heap, dict: Value, offset: Option<u32>) {
-        let Value::Dict(id) = dict else { panic!("a dict") };
-        match offset {
-            Some(offset) => heap.add_key(id, Value::Str(offset), Some(b"key")),
-            None => heap.add_key(id, Value::Int(1), None),
-        }
-    }
-
-    fn keys(heap: &Heap, dict: Value) -> Option<Vec<u32>> {
-        let Value::Dict(id) = dict else { panic!("a dict") };
-        heap.keys(id).map(<[u32]>::to_vec)
-    }
-
-    /// No dict ever shows the keys of another, whichever entries were given back between.
-    #[test]
-    fn few_keys_are_kept_and_many_are_not() {
-        let mut heap = Heap::default();
-        let (few, many, mixed) = (heap.new_dict(), heap.new_dict(), heap.new_dict());
-        set(&mut heap, few, Some(10));
-        set(&mut heap, mixed, None);
-        for offset in 20..24 {
-            set(&mut heap, many, Some(offset));
-            set(&mut heap, mixed, Some(offset));
-        }
-        let later = heap.new_dict();
-        set(&mut heap, later, Some(30));
-        set(&mut heap, many, Some(24));
-        set(&mut heap, few, Some(11));
-        assert_eq!(keys(&heap, few), Some(vec![10, 11]));
-        assert_eq!(keys(&heap, later), Some(vec![30]));
-        assert_eq!((keys(&heap, many), keys(&heap, mixed)), (None, None));
-        let fresh = heap.new_dict();
-        assert_eq!(keys(&heap, fresh), Some(vec![]));
-    }
 
     #[test]
     fn a_tuple_ends_where_the_next_begins() {

@@ -147,11 +147,7 @@ impl<'p> Judge<'p, '_> {
         self.check_weight(args);
         let weight = self.heap.weigh(args);
         match form.returns.as_ref().unwrap_or(&contract.returns) {
-            Returns::Instance => {
-                let made = self.heap.new_instance(id, depth, weight);
-                self.measure_named(made, args);
-                made
-            }
+            Returns::Instance => self.measured(id, depth, weight, args),
             Returns::InstanceOfArgument(index) => {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);
                 let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
@@ -169,11 +165,7 @@ impl<'p> Judge<'p, '_> {
                 }
             }
             Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
-                Some(class) => {
-                    let made = self.heap.new_instance(class, depth, weight);
-                    self.measure_named(made, args);
-                    made
-                }
+                Some(class) => self.measured(class, depth, weight, args),
                 None => Value::Allowed,
             },
             Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
@@ -197,6 +189,13 @@ impl<'p> Judge<'p, '_> {
                 _ => Value::Allowed,
             },
         }
+    }
+
+    /// An instance, and its size if it is a type of elements.
+    fn measured(&mut self, class: GlobalId, depth: u32, weight: u32, args: &[Value]) -> Value {
+        let made = self.heap.new_instance(class, depth, weight);
+        self.measure_named(made, args);
+        made
     }
 
     /// Whether the codec gives a byte for each character.

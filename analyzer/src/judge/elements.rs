@@ -10,7 +10,7 @@ impl Judge<'_, '_> {
     /// Notes the size that a type's name gives: `f8`, or `U3`, whose characters have four bytes.
     pub(super) fn measure_named(&mut self, made: Value, args: &[Value]) {
         let (Value::Instance(id), Some(name)) = (made, args.first()) else { return };
-        if !self.class_of(made).is_some_and(|class| class.fresh) {
+        if !self.class_of(made).is_some_and(|class| class.elements) {
             return;
         }
         let Some(name) = self.text_of(*name) else { return };

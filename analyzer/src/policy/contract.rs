@@ -71,9 +71,9 @@ pub struct Contract {
     pub apply: Vec<Form>,
     /// The states with which BUILD may restore an instance.
     pub build: Vec<Pattern>,
-    /// Whether an instance is restored only before anything holds it. Of such a type of elements it
-    /// is known how many bytes one has.
-    pub fresh: bool,
+    /// Whether an instance is a type of elements (`numpy.dtype`): how many bytes one has is known, and
+    /// it is restored only before anything holds it, lest the elements of an array grow.
+    pub elements: bool,
     /// Of what class an instance is once it has the first of these states, `module:name`: of one that
     /// says more of what it holds.
     pub becomes: Option<String>,
@@ -85,7 +85,8 @@ pub struct Contract {
     pub named: bool,
     /// Whether ADDITEMS may add to an instance.
     pub add: bool,
-    /// Whether an instance may be hashed and compared (dict keys, members of sets).
+    /// Whether an instance can be hashed at all (dict keys, members of sets): where not, every engine
+    /// raises.
     pub hash: bool,
     /// Whether hashing an instance runs more than code of its own class, such as the text of what
     /// it holds: then it must not be hashed, nor be given where it may be.

@@ -109,7 +109,7 @@ struct Row {
     build: Vec<String>,
     becomes: Option<String>,
     #[serde(default)]
-    fresh: bool,
+    elements: bool,
     #[serde(default)]
     append: Append,
     #[serde(default)]
@@ -182,7 +182,7 @@ impl Row {
                 .collect::<Result<_, _>>()
                 .map_err(within)?,
             becomes: self.becomes,
-            fresh: self.fresh,
+            elements: self.elements,
             profile: String::new(),
             kind: self.kind,
             append: self.append,
