@@ -32,3 +32,36 @@ impl Judge<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Policy, Verdict, analyze};
+
+    fn verdict(element: &str, parts: &str, fields: &str, size: u32) -> Verdict {
+        let element = format!("cnumpy\ndtype\n(V{element}\nI0\nI1\ntR");
+        let pickle = format!(
+            "cnumpy\ndtype\n(VV{size}\nI0\nI1\ntR(I3\nV|\n{}N{}I{size}\nI1\nI0\ntb.",
+            parts.replace("ELEMENT", &element),
+            fields.replace("ELEMENT", &element),
+        );
+        analyze(pickle.as_bytes(), &Policy::load(&["numpy"]).unwrap()).verdict
+    }
+
+    #[test]
+    fn parts_lie_within_their_structure() {
+        let parts = |element, count, size| verdict(element, count, "N", size);
+        assert_eq!(parts("f8", "(ELEMENTI2\nt", 16), Verdict::Safe);
+        assert_eq!(parts("f8", "(ELEMENTI3\nt", 16), Verdict::Unproven);
+        assert_eq!(parts("f8", "(ELEMENT(I2\nI2\ntt", 32), Verdict::Safe);
+        assert_eq!(parts("f8", "(ELEMENT(I2\nI2\ntt", 31), Verdict::Unproven);
+        assert_eq!(parts("U3", "(ELEMENTI1\nt", 12), Verdict::Safe);
+        assert_eq!(parts("U3", "(ELEMENTI1\nt", 11), Verdict::Unproven);
+    }
+
+    #[test]
+    fn fields_lie_within_their_structure() {
+        let field = |offset| format!("}}Va\n(ELEMENTI{offset}\nts");
+        assert_eq!(verdict("i4", "N", &field(4), 8), Verdict::Safe);
+        assert_eq!(verdict("i4", "N", &field(5), 8), Verdict::Unproven);
+    }
+}

@@ -28,8 +28,8 @@ pub(super) fn form_a_tree(bytes: &[u8]) -> bool {
             continue;
         }
         for child in [word(LESS), word(GREATER)] {
-            let child = usize::try_from(child).ok().filter(|child| *child > at);
-            match child.and_then(|child| depths.get_mut(child)) {
+            // Whatever comes before was met.
+            match usize::try_from(child).ok().and_then(|child| depths.get_mut(child)) {
                 Some(unmet @ None) => *unmet = Some(depth + 1),
                 _ => return false,
             }
