@@ -209,11 +209,12 @@ impl<'p> Judge<'p, '_> {
 
     /// Whether one of the values is, or as a tuple holds, an instance that must not be hashed.
     pub(crate) fn holds_unhashed(&self, values: &[Value]) -> bool {
-        values.iter().any(|value| match value {
+        let unhashed = |value: &Value| match value {
             Value::Instance(_) => self.class_of(*value).is_some_and(|class| class.unhashed),
             Value::Tuple(id) => self.heap.is_unhashed(*id),
             _ => false,
-        })
+        };
+        self.policy.minds_holders() && values.iter().any(unhashed)
     }
 
     /// Whether the value may be a `str`: what a module holds may be one.

@@ -46,6 +46,9 @@ pub struct Policy {
     keeps: Vec<String>,
     /// Attributes that are text or numbers, if anything: loads do more than look at them.
     atoms: Vec<String>,
+    /// Whether it matters of an instance who holds it: whether any contract has `elements` or is
+    /// `unhashed`. Most pickles are judged by a policy without.
+    minds_holders: bool,
     /// Functions that may do whatever they do where something allowed calls them.
     opaque: Vec<String>,
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
@@ -147,6 +150,12 @@ impl Policy {
     /// number, text or bytes.
     pub(crate) fn wants_atom(&self, attribute: &[u8]) -> bool {
         self.atoms.iter().any(|name| name.as_bytes() == attribute)
+    }
+
+    /// Whether it matters of an instance who holds it.
+    #[inline]
+    pub(crate) fn minds_holders(&self) -> bool {
+        self.minds_holders
     }
 
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.

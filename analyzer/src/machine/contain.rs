@@ -14,7 +14,9 @@ const MAX_NESTED: u32 = 10_000;
 impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
     pub(super) fn keep(&mut self, items: &[Value]) {
-        self.judge.heap.hold_all(items);
+        if self.judge.policy.minds_holders() {
+            self.judge.heap.hold_all(items);
+        }
         for item in items {
             if let Value::Global(id) = item
                 && !self.judge.globals.get(*id).kept

@@ -355,6 +355,7 @@ impl Policy {
             opaque: Vec::new(),
             keeps: Vec::new(),
             atoms: Vec::new(),
+            minds_holders: false,
             persistent: None,
             usages: None,
             blind_to: Vec::new(),
@@ -366,6 +367,8 @@ impl Policy {
             policy.add(&name, file, &scopes[&name])?;
         }
         policy.add_moved();
+        policy.minds_holders =
+            policy.contracts.iter().any(|contract| contract.elements || contract.unhashed);
         Ok(policy)
     }
 
