@@ -13,11 +13,12 @@ use crate::gather::Gathered;
 use crate::known::Known;
 use crate::pending::Pending;
 use crate::pool::Interesting;
+use crate::source::{self, Seeds};
 use crate::status::Status;
 use crate::store::{Lock, Meta, State, Store};
 use crate::summary::{Control, Summary};
 use crate::worker::{Event, Shared, Worker};
-use crate::{Error, Result, files, pin, source};
+use crate::{Error, Result, files, pin};
 
 /// Runs a campaign until its time or number of pickles is up, or until `stop` is set. What was
 /// found by then is saved, whichever it is.
@@ -33,7 +34,7 @@ pub fn run(
 ) -> Result<Summary> {
     config.check()?;
     let seeds = match config.exhaustive {
-        Some(_) => Vec::new(),
+        Some(_) => Seeds::default(),
         None => source::given(&config.corpus)?,
     };
     let (store, state, _lock) = open(config)?;
@@ -114,7 +115,7 @@ fn share(total: u64, parts: u64, number: u64) -> u64 {
 fn work(
     shared: &Shared<'_>,
     number: u64,
-    seeds: Vec<Vec<u8>>,
+    seeds: Seeds,
     (kept, pending): (Vec<Interesting>, Vec<Pending>),
     (next, queue): (u64, Option<&Queue>),
     pickles: Option<u64>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use assay_generator::{
-    Config, Generator, Profile, SafeGlobal, decoy, gadget_pickle, generate_seeded, mutate,
+    Config, Generator, Profile, SafeGlobal, decoy, gadget_pickle, generate_seeded, graft, mutate,
 };
 
 use crate::pool::Pool;
@@ -67,7 +67,7 @@ const NO_PICKLES: [&str; 9] =
 /// A source of pickles, one per worker.
 pub struct Source {
     generators: Vec<(Profile, Generator)>,
-    seeds: Vec<Vec<u8>>,
+    seeds: Seeds,
     /// Workers among which the seeds are dealt out as they are.
     jobs: usize,
     seed: u64,
@@ -76,9 +76,29 @@ pub struct Source {
     aim: Option<Arc<Aim>>,
 }
 
+/// Pickles that were given, not made.
+#[derive(Clone, Debug, Default)]
+pub struct Seeds {
+    /// Those of the corpus first.
+    pickles: Vec<Vec<u8>>,
+    /// How many are of the corpus.
+    of_corpus: usize,
+}
+
+impl Seeds {
+    fn pick(&self, random: &mut Random) -> Option<&[u8]> {
+        let count = self.pickles.len();
+        (count > 0).then(|| self.pickles[random.below(count)].as_slice())
+    }
+
+    fn pick_of_corpus(&self, random: &mut Random) -> Option<&[u8]> {
+        (self.of_corpus > 0).then(|| self.pickles[random.below(self.of_corpus)].as_slice())
+    }
+}
+
 /// Everything given: the corpus first, then seeds, regressions and gadgets. Of the corpus, a
 /// campaign's directory brings its pool and its findings, any other its files.
-pub fn given(corpus: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+pub fn given(corpus: &[PathBuf]) -> Result<Seeds> {
     let mut out = Vec::new();
     let mut plain = Vec::new();
     for path in corpus {
@@ -102,13 +122,16 @@ pub fn given(corpus: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
             out.push(std::fs::read(&path).map_err(Error::file(&path))?);
         }
     }
+    let fits = |bytes: &Vec<u8>| !bytes.is_empty() && bytes.len() as u64 <= LONGEST_SEED;
+    out.retain(fits);
+    let of_corpus = out.len();
     out.extend(assay_corpus::seeds().iter().map(|seed| seed.bytes.to_vec()));
     out.extend(assay_corpus::regressions().iter().map(|regression| regression.bytes.to_vec()));
     for gadget in assay_corpus::gadgets() {
         out.extend(PROTOCOLS.map(|protocol| gadget_pickle(gadget, protocol)));
     }
-    out.retain(|bytes| !bytes.is_empty() && bytes.len() as u64 <= LONGEST_SEED);
-    Ok(out)
+    out.retain(fits);
+    Ok(Seeds { pickles: out, of_corpus })
 }
 
 impl Source {
@@ -118,7 +141,7 @@ impl Source {
         place: [u64; 2],
         jobs: usize,
         max_opcodes: usize,
-        seeds: Vec<Vec<u8>>,
+        seeds: Seeds,
         divergence: bool,
     ) -> Self {
         let generators = Profile::ALL
@@ -141,7 +164,7 @@ impl Source {
         // Real pickles are written lest readers disagree about them: they may come by and by.
         let most = if self.divergence { size.div_ceil(16) } else { size };
         let first = usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(most);
-        let dealt = self.seeds.iter().skip(self.place[1] as usize).step_by(self.jobs);
+        let dealt = self.seeds.pickles.iter().skip(self.place[1] as usize).step_by(self.jobs);
         let given = if self.aim.is_none() { most } else { 0 };
         let mut out: Vec<Vec<u8>> = dealt.skip(first).take(given).cloned().collect();
         let stream = Random::at(self.seed, &self.place).next();
@@ -164,7 +187,7 @@ impl Source {
         let mutated = |base: &[u8], random: &mut Random| {
             let mut entropy = [0; ENTROPY];
             random.fill(&mut entropy);
-            let other = pool.pick(random).or_else(|| self.given(random));
+            let other = pool.pick(random).or_else(|| self.seeds.pick(random));
             mutate::mutate(base, other, &mut Unstructured::new(&entropy))
         };
         match self.origin(batch, random) {
@@ -183,25 +206,35 @@ impl Source {
                 decoy(&attack, allowed, &mut Unstructured::new(&entropy))
             }
             Origin::Aimed => match &self.aim {
-                Some(aim) => aim.pickle(random),
+                Some(aim) => self.aimed_at(aim, random),
                 None => self.generate(Profile::Mixed, stream, index),
             },
             Origin::MutatedInteresting => match pool.pick(random) {
                 Some(base) => mutated(base, random),
                 None => self.generate(Profile::Mixed, stream, index),
             },
-            Origin::MutatedSeed => match self.given(random) {
+            Origin::MutatedSeed => match self.seeds.pick(random) {
                 Some(base) => mutated(base, random),
                 None => self.generate(Profile::Data, stream, index),
             },
         }
     }
 
-    fn given(&self, random: &mut Random) -> Option<&[u8]> {
-        if self.seeds.is_empty() {
-            return None;
-        }
-        Some(&self.seeds[random.below(self.seeds.len())])
+    /// A pickle of the aim: as it is, with an object of another in it, or as an object in one of the
+    /// corpus, which may take one of its like, too.
+    fn aimed_at(&self, aim: &Aim, random: &mut Random) -> Vec<u8> {
+        let of_corpus = |random: &mut Random| self.seeds.pick_of_corpus(random).map(<[u8]>::to_vec);
+        let base = match random.below(4) {
+            0 => None,
+            1 | 2 if self.seeds.of_corpus > 0 => of_corpus(random),
+            _ => return aim.pickle(random),
+        };
+        let base = base.unwrap_or_else(|| aim.pickle(random));
+        let other = if random.below(2) == 0 { of_corpus(random) } else { None };
+        let other = other.unwrap_or_else(|| aim.pickle(random));
+        let mut entropy = [0; ENTROPY];
+        random.fill(&mut entropy);
+        graft(&base, &other, &mut Unstructured::new(&entropy))
     }
 
     fn origin(&self, batch: u64, random: &mut Random) -> Origin {
@@ -238,7 +271,7 @@ mod tests {
     #[test]
     fn a_place_means_its_pickles() {
         let seeds = given(&[]).unwrap();
-        let count = seeds.len() as u64;
+        let count = seeds.pickles.len() as u64;
         let source = |seed| Source::new(seed, [1, 0], 1, 40, seeds.clone(), false);
         let mut pool = Pool::default();
         pool.feed(1, b"K\x01.");
@@ -248,6 +281,6 @@ mod tests {
         assert_eq!(batch, source(1).batch(number, 64, &pool));
         assert_ne!(batch, source(2).batch(number, 64, &pool));
         assert_ne!(batch, source(1).batch(number + 1, 64, &pool));
-        assert_eq!(source(1).batch(0, 64, &pool)[..10], seeds[..10]);
+        assert_eq!(source(1).batch(0, 64, &pool)[..10], seeds.pickles[..10]);
     }
 }

@@ -24,7 +24,7 @@ use crate::known::Known;
 use crate::pending::Pending;
 use crate::pool::{Interesting, Pool};
 use crate::schedule::{Quota, Turns};
-use crate::source::{Source, is_for_control};
+use crate::source::{Seeds, Source, is_for_control};
 use crate::tally::Tally;
 use crate::tiers::Tiers;
 use crate::{Result, apart, pursue};
@@ -150,7 +150,7 @@ impl<'s, 'c> Worker<'s, 'c> {
     pub fn start(
         shared: &'s Shared<'c>,
         number: u64,
-        seeds: Vec<Vec<u8>>,
+        seeds: Seeds,
         kept: Vec<Interesting>,
     ) -> Result<Self> {
         let config = shared.config;

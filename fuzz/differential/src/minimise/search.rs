@@ -64,7 +64,9 @@ pub(super) struct Search<'p> {
     width: usize,
     best: Rc<Program>,
     size: Size,
-    failed: HashSet<Vec<u8>>,
+    /// Digests of what was asked about and is not interesting: the candidates of a large pickle are
+    /// large themselves.
+    failed: HashSet<blake3::Hash>,
     budget: Budget,
     tests: usize,
     accepted: usize,
@@ -144,7 +146,7 @@ impl<'p> Search<'p> {
                     break;
                 };
                 for (size, form) in forms.into_iter().flatten() {
-                    let known = self.failed.contains(&form)
+                    let known = self.failed.contains(&blake3::hash(&form))
                         || asked.iter().any(|(_, earlier)| *earlier == form);
                     end |= self.tests + asked.len() >= self.budget.tests;
                     if size < self.size && !known && !end {
@@ -160,7 +162,7 @@ impl<'p> Search<'p> {
             if let Some(first) = first {
                 let (tag, best) = asked.swap_remove(first);
                 // Those behind it were not asked about, or a search would hang on the width.
-                self.failed.extend(asked.into_iter().take(first).map(|(_, form)| form));
+                self.fail(asked.iter().take(first));
                 // Codes cut out of one program may read differently side by side with a tail.
                 self.best = Rc::new(Program::parse(&best));
                 self.size = size(&self.best);
@@ -168,12 +170,16 @@ impl<'p> Search<'p> {
                 self.width = 1;
                 return Some(tags.swap_remove(tag));
             }
-            self.failed.extend(asked.into_iter().map(|(_, form)| form));
+            self.fail(asked.iter());
             self.width = self.width.saturating_mul(2);
             if end {
                 return None;
             }
         }
+    }
+
+    fn fail<'f>(&mut self, forms: impl Iterator<Item = &'f (usize, Vec<u8>)>) {
+        self.failed.extend(forms.map(|(_, form)| blake3::hash(form)));
     }
 
     pub fn finish(self) -> Minimised {
