@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use assay_differential::{Class, Explanation, Traced, explain};
+use assay_differential::{Class, Explanation, Traced, explain, is_safe_crash};
 use assay_oracle::{Effect, Engine, Touched};
 use assay_pickle::Program;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,13 @@ pub struct Finding {
     pub effects: Vec<Effect>,
     /// In plain words.
     pub explanation: Explanation,
+}
+
+impl Finding {
+    /// Whether an analyser's `safe` is refuted: the load touched what it must not, or crashed.
+    pub fn refutes_safe(&self) -> bool {
+        self.class == Class::Unsound || is_safe_crash(&self.bucket)
+    }
 }
 
 /// A line of `findings.jsonl`.

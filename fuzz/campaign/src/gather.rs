@@ -396,6 +396,7 @@ impl<'s> Gathered<'s> {
             opcodes_seen: self.state.coverage.opcodes_seen(),
             transitions_seen: self.state.coverage.transitions_seen(),
             buckets: report::by_class(self.state.findings.iter()),
+            safe_crashes: report::safe_crashes(self.state.findings.iter()),
             last_new: self.last_new.clone(),
             control_found: self.state.control.found_seconds,
             interesting: self.state.pool.len(),

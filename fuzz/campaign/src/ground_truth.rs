@@ -11,7 +11,7 @@ use std::time::Duration;
 use assay_differential::Class;
 use assay_subjects::{Judged, SubjectSpec};
 
-use crate::{CampaignConfig, Result, Status, Store, run};
+use crate::{CampaignConfig, Finding, Result, Status, Store, run};
 
 /// One campaign that ended with its first find, or without one.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct Found {
     pub by_the_hole: bool,
 }
 
-/// Runs a campaign against one analyser until it finds something unsound, until its time is up,
+/// Runs a campaign against one analyser until it refutes a `safe` of it, until its time is up,
 /// or until `stop` is set. `base` is the analyser without the hole.
 ///
 /// # Errors
@@ -50,7 +50,8 @@ pub fn trial(config: &CampaignConfig, base: &SubjectSpec, stop: &AtomicBool) -> 
     let enough = AtomicBool::new(false);
     let at_find: Mutex<Option<(u64, u64)>> = Mutex::new(None);
     let summary = run(config, &enough, &|status: &Status| {
-        let found = status.buckets.get(Class::Unsound.name()).is_some_and(|&count| count > 0);
+        let unsound = status.buckets.get(Class::Unsound.name()).is_some_and(|&count| count > 0);
+        let found = unsound || status.safe_crashes > 0;
         if found {
             let mut at_find = at_find.lock().unwrap_or_else(PoisonError::into_inner);
             at_find.get_or_insert((status.tally.generated, status.tally.executed()));
@@ -63,7 +64,7 @@ pub fn trial(config: &CampaignConfig, base: &SubjectSpec, stop: &AtomicBool) -> 
     let first = state
         .findings
         .into_iter()
-        .filter(|finding| finding.class == Class::Unsound)
+        .filter(Finding::refutes_safe)
         .min_by(|a, b| a.first_seen_seconds.total_cmp(&b.first_seen_seconds));
     let found = match first {
         Some(finding) => Some(Found {

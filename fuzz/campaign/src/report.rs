@@ -158,8 +158,7 @@ pub fn summary(merged: &Merged) -> Summary {
         safe_with_call_executed_full: tally.safe_with_call_executed_full,
         control,
         buckets: by_class(merged.findings()),
-        safe_crashes: merged.findings().filter(|finding| is_safe_crash(&finding.bucket)).count()
-            as u64,
+        safe_crashes: safe_crashes(merged.findings()),
         pending,
         analyzers: merged.each(|meta| &meta.analyzers),
         pythons: merged.each(|meta| &meta.pythons),
@@ -183,6 +182,11 @@ pub fn by_class<'f>(findings: impl Iterator<Item = &'f Finding>) -> BTreeMap<Str
         *out.entry(finding.class.name().to_owned()).or_default() += 1;
     }
     out
+}
+
+/// Crashes among them of what an analyser calls safe.
+pub fn safe_crashes<'f>(findings: impl Iterator<Item = &'f Finding>) -> u64 {
+    findings.filter(|finding| is_safe_crash(&finding.bucket)).count() as u64
 }
 
 fn first_finds(merged: &Merged) -> BTreeMap<String, f64> {

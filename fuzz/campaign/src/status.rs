@@ -25,6 +25,8 @@ pub struct Status {
     pub transitions_seen: usize,
     /// Findings by class.
     pub buckets: BTreeMap<String, u64>,
+    /// Crashes among them of what an analyser calls safe.
+    pub safe_crashes: u64,
     /// The last new bucket, and when.
     pub last_new: Option<(String, f64)>,
     /// When the planted hole was found.

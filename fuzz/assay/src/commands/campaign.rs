@@ -155,7 +155,7 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
     let display = Display::new(globals.quiet);
     let summary = assay_campaign::run(&config, &STOP, &|status| {
         display.show(status);
-        if args.until_found && Class::ALL.into_iter().any(|class| counts(args, status, class)) {
+        if args.until_found && found(args, status) {
             STOP.store(true, Ordering::Relaxed);
         }
     });
@@ -193,8 +193,14 @@ pub fn run(args: &Args, globals: Globals) -> Result<Exit> {
 }
 
 /// Whether a finding of this class is there and makes the exit code 1.
-fn counts(args: &Args, status: &Status, class: Class) -> bool {
-    args.fail_on.includes(class) && status.buckets.get(class.name()).is_some_and(|&n| n > 0)
+/// Whether there is something that `--fail-on` names. A crash of what is called safe is unsound.
+fn found(args: &Args, status: &Status) -> bool {
+    let found = |class: Class| match class {
+        _ if status.buckets.get(class.name()).is_some_and(|&n| n > 0) => true,
+        Class::Unsound => status.safe_crashes > 0,
+        _ => false,
+    };
+    Class::ALL.into_iter().any(|class| args.fail_on.includes(class) && found(class))
 }
 
 fn config(args: &Args) -> Result<CampaignConfig> {
