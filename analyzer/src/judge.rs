@@ -15,7 +15,7 @@ pub(crate) use record::Record;
 
 use std::cell::{Cell, RefCell};
 
-use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
+use crate::domain::{Alive, GlobalId, Globals, Heap, Traits, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
 use crate::policy::{Append, Contract, How, Kind, Policy, Signature};
@@ -207,14 +207,33 @@ impl<'p> Judge<'p, '_> {
         }
     }
 
-    /// Whether one of the values is, or as a tuple holds, an instance that must not be hashed.
+    /// Whether one of the values is, or holds, an instance that must not be hashed.
     pub(crate) fn holds_unhashed(&self, values: &[Value]) -> bool {
         let unhashed = |value: &Value| match value {
-            Value::Instance(_) => self.class_of(*value).is_some_and(|class| class.unhashed),
+            // Of what can't be hashed, nobody hashes what it holds.
+            Value::Instance(id) => self.class_of(*value).is_some_and(|class| {
+                class.hash && (class.unhashed || self.heap.holds_unhashed(*id))
+            }),
             Value::Tuple(id) => self.heap.is_unhashed(*id),
+            Value::List(id) => !self.heap.list(*id).has(Traits::HASHED),
+            Value::Dict(id) => !self.heap.dict(*id).has(Traits::HASHED),
             _ => false,
         };
-        self.policy.minds_holders() && values.iter().any(unhashed)
+        self.policy.minds_unhashed() && values.iter().any(unhashed)
+    }
+
+    /// An instance that is given what must not be hashed must not be hashed itself. What holds it
+    /// by then is not told of it.
+    pub(crate) fn pass_on_unhashed(&mut self, instance: u32, values: &[Value]) {
+        if !self.holds_unhashed(values) {
+            return;
+        }
+        self.heap.mark_unhashed(instance);
+        let target = Value::Instance(instance);
+        if self.heap.is_held(target) && self.class_of(target).is_none_or(|class| class.hash) {
+            let message = "puts what must not be hashed into what something holds, and may hash";
+            self.record.doubt("hash", message, Alive::NONE);
+        }
     }
 
     /// Whether the value may be a `str`: what a module holds may be one.
@@ -293,21 +312,28 @@ impl<'p> Judge<'p, '_> {
     }
 
     fn judge_build(&mut self, target: Value, state: Value) -> Value {
-        self.heap.hold_all(&[state]);
-        let held = matches!(target, Value::Instance(id) if self.heap.is_held(id));
-        let class = self.class_of(target).filter(|class| !(class.elements && held));
+        self.heap.hold_one(state);
+        let held = self.heap.is_held(target);
+        let class = self.class_of(target).filter(|class| {
+            !(class.unheld && held) && (!class.elements || self.is_of_its_size(target, state))
+        });
         let mut states = class.iter().flat_map(|contract| &contract.build);
-        if let Some(form) = states.position(|pattern| self.accepts_state(pattern, state)) {
+        if let Some(form) = states.find(|form| self.accepts_state(&form.pattern, state)) {
             self.give_what_was_checked();
             self.record.may_stop(Alive::NONE);
             self.check_weight(&[state]);
             if let Value::Instance(id) = target {
                 self.heap.hold(id, &[state]);
-                let becomes = class.filter(|_| form == 0).and_then(|class| class.becomes.as_ref());
+                self.pass_on_unhashed(id, &[state]);
+                let becomes = form.becomes.as_ref();
                 if let Some(class) =
                     becomes.and_then(|key| self.globals.of_policy(self.policy, key))
                 {
                     self.heap.become_one_of(id, class);
+                }
+                if class.is_some_and(|class| class.unheld) {
+                    // Once, and never again.
+                    self.heap.hold_one(target);
                 }
                 self.check_depth(self.heap.depth(target));
                 if class.is_some_and(|class| class.elements) {
@@ -367,7 +393,7 @@ impl<'p> Judge<'p, '_> {
     fn judge_hash(&mut self, value: Value) {
         let harmless = match value {
             // Where instances can't be hashed (`hash = false`), every engine raises.
-            Value::Instance(_) => self.class_of(value).is_some_and(|class| !class.unhashed),
+            Value::Instance(_) => self.class_of(value).is_some() && !self.holds_unhashed(&[value]),
             Value::Allowed => true,
             _ => false,
         };

@@ -41,8 +41,8 @@ pub use explain::{Explanation, Needed, explain};
 pub use file::{FileAnalysis, FileItem, analyze_file, analyze_file_with};
 pub use limits::Limits;
 pub use policy::{
-    Append, Attributes, Because, Condition, Contents, Contract, Denied, Form, Kind, Part, Pattern,
-    Policy, PolicyError, Renames, Returns, Signature, Unfound, Way, unfound,
+    Append, Attributes, Because, Condition, Contents, Contract, Denied, Entries, Form, Item, Kind,
+    Part, Pattern, Policy, PolicyError, Renames, Returns, Signature, State, Unfound, Way, unfound,
 };
 pub use rules::{RULES, Rule, rule};
 pub use sarif::sarif;

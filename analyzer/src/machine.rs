@@ -96,8 +96,10 @@ pub(crate) struct Machine<'p, 'a> {
     kept: Option<Memo>,
     protocol: u8,
     frame_end: Option<usize>,
-    /// Instances that were put into instances: a chain of them is freed by recursion.
-    nested: u32,
+    /// Levels that were put into what something held by then.
+    late: u32,
+    /// What the last STOP left.
+    result: Option<Value>,
     /// What `joblib.load` needs to know of arrays, while it is followed.
     wrapped: Option<wrapped::Wrapped>,
     pub(crate) judge: Judge<'p, 'a>,
@@ -129,7 +131,8 @@ impl<'p, 'a> Machine<'p, 'a> {
             kept: None,
             protocol: 0,
             frame_end: None,
-            nested: 0,
+            late: 0,
+            result: None,
             wrapped: match loader {
                 Loader::Pickle => None,
                 Loader::Joblib => Some(wrapped::Wrapped::new(true)),
@@ -150,14 +153,15 @@ impl<'p, 'a> Machine<'p, 'a> {
         }
     }
 
-    /// Takes up again what was put aside.
-    pub(crate) fn end_inner(&mut self, outer: Outer) {
+    /// Takes up again what was put aside; gives what the pickle within left.
+    pub(crate) fn end_inner(&mut self, outer: Outer) -> Option<Value> {
         self.stack = outer.stack;
         self.marks = outer.marks;
         self.memo = outer.memo;
         self.protocol = outer.protocol;
         self.wrapped = outer.wrapped;
         self.frame_end = None;
+        self.result.take()
     }
 
     /// Makes ready for the next pickle of the stream: an empty stack and a new memo, while one

@@ -16,11 +16,11 @@ mod usage;
 mod weaken;
 
 pub use condition::{Condition, Part, Way};
-pub use contract::{Append, Contract, Form, Kind, Returns};
+pub use contract::{Append, Contract, Form, Kind, Returns, State};
 pub use deny::Denied;
 pub use load::PolicyError;
 pub use names::Renames;
-pub use pattern::{Attributes, Contents, Pattern, Signature};
+pub use pattern::{Attributes, Contents, Entries, Item, Pattern, Signature};
 pub use unfound::{Because, Unfound, unfound};
 pub(crate) use usage::{How, Usage};
 
@@ -46,9 +46,10 @@ pub struct Policy {
     keeps: Vec<String>,
     /// Attributes that are text or numbers, if anything: loads do more than look at them.
     atoms: Vec<String>,
-    /// Whether it matters of an instance who holds it: whether any contract has `elements` or is
-    /// `unhashed`. Most pickles are judged by a policy without.
-    minds_holders: bool,
+    /// Whether any contract is `unhashed`: most pickles are judged by a policy without.
+    minds_unhashed: bool,
+    /// Whether it matters what each entry of a small list or dict is: whether any pattern says so.
+    minds_entries: bool,
     /// Functions that may do whatever they do where something allowed calls them.
     opaque: Vec<String>,
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.
@@ -152,10 +153,16 @@ impl Policy {
         self.atoms.iter().any(|name| name.as_bytes() == attribute)
     }
 
-    /// Whether it matters of an instance who holds it.
+    /// Whether it matters of what is held whether it is hashed.
     #[inline]
-    pub(crate) fn minds_holders(&self) -> bool {
-        self.minds_holders
+    pub(crate) fn minds_unhashed(&self) -> bool {
+        self.minds_unhashed
+    }
+
+    /// Whether it matters what each entry of a small list or dict is.
+    #[inline]
+    pub(crate) fn minds_entries(&self) -> bool {
+        self.minds_entries
     }
 
     /// Which persistent ids `torch.load` may be asked for, and the class of what it gives.

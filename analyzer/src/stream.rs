@@ -163,14 +163,15 @@ fn skip(
         Behind::Pickle => {
             let outer = machine.begin_inner();
             let (length, fault) = drive(machine, bytes, start, &mut 0, memory);
-            machine.end_inner(outer);
+            let result = machine.end_inner(outer);
             if let Some((_, fault)) = fault {
                 return Err(fault);
             }
-            start + length
+            machine.replace_wrapper_by(result)?;
+            return Ok(start + length);
         }
     };
-    machine.replace_wrapper(behind == Behind::Pickle);
+    machine.replace_wrapper();
     Ok(next)
 }
 

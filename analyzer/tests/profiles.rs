@@ -38,7 +38,7 @@ fn what_contracts_name_has_a_contract() {
                     self::returned(returns, &mut keys);
                 }
             }
-            contract.build.iter().for_each(|pattern| named(pattern, &mut keys));
+            contract.build.iter().for_each(|state| named(&state.pattern, &mut keys));
             returned(&contract.returns, &mut keys);
             for key in keys {
                 let (module, name) = key.split_once(':').expect("module:name");

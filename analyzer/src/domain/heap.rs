@@ -4,6 +4,7 @@
 //! by every alias of an object, so that what is added through one is known through all.
 
 mod dicts;
+mod few;
 mod traits;
 
 use std::collections::HashMap;
@@ -47,6 +48,8 @@ struct Made {
     depth: u16,
     /// Whether something else holds it.
     held: bool,
+    /// Whether it holds what must not be hashed.
+    unhashed: bool,
     /// Bytes of an element, of a type of elements; `UNSIZED` if not known.
     size: u32,
     /// Values within, with shared ones counted each time.
@@ -78,6 +81,7 @@ pub(crate) struct Heap {
     some_unhashed: bool,
     /// Where the last field of a dict of fields ends.
     fields: HashMap<u32, u64>,
+    few: few::Few,
     /// The greatest weight of a tuple.
     heaviest: u32,
     /// What the lists made last begin with, each where its number says.
@@ -260,7 +264,7 @@ impl Heap {
     /// Something that a call made of values.
     pub(crate) fn new_instance(&mut self, class: GlobalId, depth: u32, weight: u32) -> Value {
         let depth = shallow(depth);
-        self.made.push(Made { class, depth, held: false, size: UNSIZED, weight });
+        self.made.push(Made { class, depth, held: false, unhashed: false, size: UNSIZED, weight });
         Value::Instance(self.made.len() as u32 - 1)
     }
 
@@ -268,15 +272,44 @@ impl Heap {
     #[inline]
     pub(crate) fn hold_all(&mut self, values: &[Value]) {
         for value in values {
-            if let Value::Instance(id) = value {
-                self.made[*id as usize].held = true;
-            }
+            self.hold_one(*value);
         }
     }
 
-    /// Whether something holds the instance, or was given it.
-    pub(crate) fn is_held(&self, instance: u32) -> bool {
-        self.made[instance as usize].held
+    /// Notes that something holds the value, or was given it.
+    #[inline]
+    pub(crate) fn hold_one(&mut self, value: Value) {
+        let traits = match value {
+            Value::List(list) => &mut self.lists[list as usize].contents.traits,
+            Value::Dict(dict) => &mut self.dicts[dict as usize].contents.traits,
+            Value::Instance(id) => {
+                self.made[id as usize].held = true;
+                return;
+            }
+            _ => return,
+        };
+        *traits = traits.and(Traits::HELD);
+    }
+
+    /// Whether something holds the value, or was given it, that can be changed.
+    #[inline]
+    pub(crate) fn is_held(&self, value: Value) -> bool {
+        match value {
+            Value::List(list) => self.list(list).has(Traits::HELD),
+            Value::Dict(dict) => self.dict(dict).has(Traits::HELD),
+            Value::Instance(id) => self.made[id as usize].held,
+            _ => false,
+        }
+    }
+
+    /// Notes that the instance holds what must not be hashed.
+    pub(crate) fn mark_unhashed(&mut self, instance: u32) {
+        self.made[instance as usize].unhashed = true;
+    }
+
+    /// Whether the instance holds what must not be hashed.
+    pub(crate) fn holds_unhashed(&self, instance: u32) -> bool {
+        self.made[instance as usize].unhashed
     }
 
     /// Notes how many bytes an element has.
@@ -324,6 +357,7 @@ impl Heap {
             + size_of_val(&self.made[..])
             + size_of_val(&self.frozen[..])
             + self.fields.capacity() * size_of::<(u32, u64)>()
+            + self.few.size()
     }
 }
 

@@ -152,7 +152,7 @@ impl<'p> Judge<'p, '_> {
                 let class = args.get(*index).copied().unwrap_or(Value::Unknown);
                 let made = self.contract_of(class).is_some_and(|contract| !contract.new.is_empty());
                 match class {
-                    Value::Global(class) if made => self.heap.new_instance(class, depth, weight),
+                    Value::Global(class) if made => self.measured(class, depth, weight, args),
                     _ => {
                         self.note(class, |_| How::Made(String::new()));
                         let message = format!(
@@ -195,6 +195,9 @@ impl<'p> Judge<'p, '_> {
     fn measured(&mut self, class: GlobalId, depth: u32, weight: u32, args: &[Value]) -> Value {
         let made = self.heap.new_instance(class, depth, weight);
         self.measure_named(made, args);
+        if let Value::Instance(id) = made {
+            self.pass_on_unhashed(id, args);
+        }
         made
     }
 

@@ -22,6 +22,18 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Whether the size in a type's state is what its name says. One that is negative says nothing.
+    pub(super) fn is_of_its_size(&self, of: Value, state: Value) -> bool {
+        let Value::Tuple(tuple) = state else { return false };
+        match (self.heap.tuple(tuple).get(SIZE), self.heap.element_size(of)) {
+            (Some(Value::Int(size)), Some(known)) => {
+                u64::try_from(*size).map_or(true, |size| size == known)
+            }
+            (Some(Value::Int(_)), None) => true,
+            _ => false,
+        }
+    }
+
     /// Notes the size that a type's state gives. One that is negative leaves it.
     pub(super) fn measure_restored(&mut self, id: u32, state: Value) {
         let Value::Tuple(tuple) = state else { return };
@@ -39,8 +51,9 @@ mod tests {
 
     fn verdict(element: &str, parts: &str, fields: &str, size: u32) -> Verdict {
         let element = format!("cnumpy\ndtype\n(V{element}\nI0\nI1\ntR");
+        let names = if fields == "N" { "N" } else { "(Va\nt" };
         let pickle = format!(
-            "cnumpy\ndtype\n(VV{size}\nI0\nI1\ntR(I3\nV|\n{}N{}I{size}\nI1\nI0\ntb.",
+            "cnumpy\ndtype\n(VV{size}\nI0\nI1\ntR(I3\nV|\n{}{names}{}I{size}\nI1\nI0\ntb.",
             parts.replace("ELEMENT", &element),
             fields.replace("ELEMENT", &element),
         );

@@ -2,7 +2,10 @@
 
 use super::{Judge, expression, nodes};
 use crate::domain::{Traits, Value};
-use crate::policy::{Attributes, Contents, Kind, Pattern, Signature};
+use crate::policy::{Attributes, Contents, Entries, Kind, Pattern, Signature};
+
+/// Where in the state of a type the names of its fields are (`descriptor.c` arraydescr_reduce).
+const NAMES: usize = 3;
 
 impl Judge<'_, '_> {
     /// Whether the arguments conform to the signature.
@@ -23,12 +26,25 @@ impl Judge<'_, '_> {
                 let Value::Dict(id) = value else { return false };
                 self.relies(value, Traits::FIELDS)
                     && number(*size).is_some_and(|size| self.heap.fields_end(id) <= size)
+                    && among.get(NAMES).is_some_and(|names| self.are_keys(*names, id))
             }
             Pattern::PartsWithin(size) => number(*size)
                 .is_some_and(|size| self.parts_size(value).is_some_and(|of| of <= size)),
             Pattern::AnyOf(patterns) => patterns.iter().any(|one| self.fits(one, value, among)),
             pattern => self.matches(pattern, value),
         }
+    }
+
+    /// Whether the value is a tuple of different keys of the dict.
+    fn are_keys(&self, names: Value, dict: u32) -> bool {
+        let Value::Tuple(names) = names else { return false };
+        let Some(entries) = self.heap.entries(dict) else { return false };
+        let mut keys: Vec<_> = entries.iter().filter_map(|(key, _)| self.text_of(*key)).collect();
+        self.heap.tuple(names).iter().all(|name| {
+            let name = self.text_of(*name);
+            let found = keys.iter().position(|key| name.as_ref() == Some(key));
+            found.map(|found| keys.swap_remove(found)).is_some()
+        })
     }
 
     /// Bytes of a tuple of a plain type and how many of it there are, or their shape.
@@ -156,7 +172,14 @@ impl Judge<'_, '_> {
                 let keyed = *contents == Contents::Pairs && self.heap.has_unhashed();
                 matches!(value, Value::List(_)) && !keyed && self.relies(value, traits(*contents))
             }
+            Pattern::ListEach(of) => {
+                let Value::List(id) = value else { return false };
+                let elements = self.heap.elements(id);
+                elements.is_some_and(|elements| elements.iter().all(|one| self.matches(of, *one)))
+                    && self.relies(value, Traits::NONE)
+            }
             Pattern::Dict => matches!(value, Value::Dict(_)),
+            Pattern::DictOf(entries) => self.has_entries(entries, value),
             Pattern::DictUncalled => {
                 matches!(value, Value::Dict(_))
                     && self.relies(value, Traits::UNCALLED.and(Traits::NO_HOOKS))
@@ -173,6 +196,10 @@ impl Judge<'_, '_> {
             }
             Pattern::Set => value == Value::Set,
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
+            Pattern::Hashed => match value {
+                Value::List(_) | Value::Dict(_) | Value::Set => false,
+                _ => !self.holds_unhashed(&[value]) && !self.holds_unknown(value),
+            },
             Pattern::TupleHashed => {
                 matches!(value, Value::Tuple(id) if !self.heap.is_unhashed(id))
                     && !self.holds_unknown(value)
@@ -194,6 +221,13 @@ impl Judge<'_, '_> {
                     .is_some_and(|contract| contract.kind == Kind::Class),
                 _ => false,
             },
+            Pattern::ClassCalled => match value {
+                Value::Global(id) => self.globals.get(id).contract.is_some_and(|contract| {
+                    contract.kind == Kind::Class
+                        && contract.call.iter().any(|form| form.args.takes(0))
+                }),
+                _ => false,
+            },
             Pattern::Instance => matches!(value, Value::Instance(_)),
             Pattern::InstanceOf(key) => {
                 matches!(value, Value::Instance(id)
@@ -209,6 +243,36 @@ impl Judge<'_, '_> {
             }
             Pattern::AnyOf(patterns) => patterns.iter().any(|pattern| self.matches(pattern, value)),
         }
+    }
+
+    /// Whether the value is a dict with such entries.
+    fn has_entries(&self, Entries { of, others }: &Entries, value: Value) -> bool {
+        let Value::Dict(id) = value else { return false };
+        let Some(entries) = self.heap.entries(id) else { return false };
+        self.spend(entries.len() as u64);
+        let mut met = vec![false; of.len()];
+        let conforms = |(key, value): &(Value, Value)| {
+            let Some(key) = self.text_of(*key) else { return false };
+            let at = of.iter().position(|entry| *entry.key.as_bytes() == *key);
+            match at {
+                Some(at) => {
+                    met[at] = true;
+                    self.matches(&of[at].value, *value)
+                }
+                None => match others {
+                    None => false,
+                    Some(Contents::Atoms) => value.is_atom(),
+                    Some(_) => true,
+                },
+            }
+        };
+        let wanted = match others.is_some() {
+            true => Traits::ATTRIBUTES.and(Traits::NO_VALUES).and(Traits::UNCALLED),
+            false => Traits::ATTRIBUTES,
+        };
+        entries.iter().all(conforms)
+            && of.iter().zip(met).all(|(entry, met)| met || entry.optional)
+            && self.relies(value, wanted)
     }
 
     /// Whether the value is a dict with no keys but the names, if there are any.

@@ -8,25 +8,38 @@ use crate::domain::{Alive, Value};
 use crate::fact::Fact;
 use crate::judge::MAX_WEIGHT;
 
-/// Instances put into instances of the kind that CPython frees by recursion.
-const MAX_NESTED: u32 = 10_000;
+/// Levels put into what something else holds by then: how deep that one is, is known no more.
+const MAX_LATE: u32 = 10_000;
 
 impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
     pub(super) fn keep(&mut self, items: &[Value]) {
-        if self.judge.policy.minds_holders() {
-            self.judge.heap.hold_all(items);
-        }
         for item in items {
-            if let Value::Global(id) = item
-                && !self.judge.globals.get(*id).kept
-            {
-                self.judge.fact(Fact::Keep(*id));
+            match item {
+                Value::Global(id) if !self.judge.globals.get(*id).kept => {
+                    self.judge.fact(Fact::Keep(*id));
+                }
+                item => self.judge.heap.hold_one(*item),
             }
         }
     }
 
+    /// Doubts what is nested into what something else holds: picklers fill a container before they
+    /// put it away, but where it holds itself in the end, which is seldom and shallow.
+    pub(super) fn deepen(&mut self, target: Value, items: &[Value]) {
+        if !self.judge.heap.is_held(target) {
+            return;
+        }
+        let before = self.late;
+        self.late = before.saturating_add(self.judge.heap.deepest(items));
+        if before <= MAX_LATE && self.late > MAX_LATE {
+            let message = "nests values from the outside in: hashing or freeing them may crash";
+            self.judge.record.doubt("nesting", message, Alive::NONE);
+        }
+    }
+
     pub(super) fn append(&mut self, target: Value, items: &[Value]) {
+        self.deepen(target, items);
         self.keep(items);
         self.change(target, items, "append");
         if let Value::List(list) = target {
@@ -34,6 +47,9 @@ impl Machine<'_, '_> {
                 self.judge.heap.add_unhashed(list);
             }
             for item in items {
+                if self.judge.policy.minds_entries() {
+                    self.judge.heap.note_element(list, *item);
+                }
                 self.judge.heap.add_element(list, *item);
             }
             return;
@@ -59,14 +75,7 @@ impl Machine<'_, '_> {
         let depth = self.judge.heap.deepest(items);
         self.judge.heap.deepen(instance, depth);
         self.judge.check_depth(depth);
-        if items.iter().any(|item| matches!(item, Value::Instance(_))) {
-            self.nested += 1;
-            if self.nested == MAX_NESTED {
-                let message =
-                    "instances within instances: freeing a long chain may crash the interpreter";
-                self.judge.record.doubt("nesting", message, Alive::NONE);
-            }
-        }
+        self.judge.pass_on_unhashed(instance, items);
     }
 
     pub(super) fn set_items(&mut self, target: Value, items: &[Value]) -> Result<(), Fault> {
@@ -75,11 +84,18 @@ impl Machine<'_, '_> {
             // `pickle.py` sets all whole pairs before it misses a value.
             self.judge.record.may_stop(Alive::PY);
         }
+        self.deepen(target, items);
         self.keep(items);
         self.change(target, items, "setitem");
         if let Value::Dict(dict) = target {
+            if self.judge.holds_unhashed(items) {
+                self.judge.heap.add_unhashed_value(dict);
+            }
             for pair in items.chunks_exact(2) {
                 self.keep_entry(dict, pair[0], pair[1]);
+                if self.judge.policy.minds_entries() {
+                    self.judge.heap.note_entry(dict, pair[0], pair[1]);
+                }
                 self.judge.enter(dict, pair[0], pair[1]);
             }
         } else {

@@ -25,6 +25,7 @@ impl Machine<'_, '_> {
             Opcode::Stop => {
                 let result = self.pop()?;
                 self.keep(&[result]);
+                self.result = Some(result);
                 self.check_stop(instruction);
                 return Ok(Flow::Stop);
             }
@@ -230,6 +231,7 @@ impl Machine<'_, '_> {
                 let state = self.pop()?;
                 self.keep(&[state]);
                 let target = self.top()?;
+                self.deepen(target, &[state]);
                 self.judge.fact(Fact::Build { target, state });
                 match self.behind_build(instruction.end(), state)? {
                     Behind::Opcode => {}

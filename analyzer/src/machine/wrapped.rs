@@ -41,13 +41,21 @@ pub(crate) struct Wrapped {
     sizes: HashMap<u32, u64>,
     /// Wrappers that have their state. What a second one lacks they keep from the first.
     built: HashSet<u32>,
+    /// Of what class the array is whose wrapper was restored last.
+    array: &'static str,
     /// Whether the loader knows of padding.
     pads: bool,
 }
 
 impl Wrapped {
     pub(super) fn new(pads: bool) -> Self {
-        Self { entries: HashMap::new(), sizes: HashMap::new(), built: HashSet::new(), pads }
+        Self {
+            entries: HashMap::new(),
+            sizes: HashMap::new(),
+            built: HashSet::new(),
+            array: ARRAYS[0],
+            pads,
+        }
     }
 }
 
@@ -138,11 +146,17 @@ impl Machine<'_, '_> {
         if self.frame_end.is_some_and(|frame| frame > end) {
             return Err(Fault::lost("an array's bytes begin within a frame"));
         }
-        let behind = self.array_behind(state);
-        behind.ok_or_else(|| Fault::lost("how many bytes of an array follow is not known"))
+        let Some((behind, array)) = self.array_behind(state) else {
+            return Err(Fault::lost("how many bytes of an array follow is not known"));
+        };
+        if let Some(wrapped) = &mut self.wrapped {
+            wrapped.array = array;
+        }
+        Ok(behind)
     }
 
-    fn array_behind(&self, state: Value) -> Option<Behind> {
+    /// What lies behind a wrapper of that state, and of what class the array is.
+    fn array_behind(&self, state: Value) -> Option<(Behind, &'static str)> {
         let Value::Dict(state) = state else { return None };
         let wrapped = self.wrapped.as_ref()?;
         let entries = wrapped.entries.get(&state)?.as_ref()?;
@@ -159,42 +173,65 @@ impl Machine<'_, '_> {
             _ => return None,
         };
         let order = self.judge.text_of(entry(b"order")?)?;
-        if !ARRAYS.contains(&class) || !matches!(&*order, b"C" | b"F") {
+        let class = ARRAYS.into_iter().find(|array| *array == class)?;
+        if !matches!(&*order, b"C" | b"F") {
             return None;
         }
         let Value::Tuple(shape) = entry(b"shape")? else { return None };
+        let shape = self.judge.heap.tuple(shape);
         let mut count = 1_u64;
-        for length in self.judge.heap.tuple(shape) {
+        for length in shape {
             let Value::Int(length @ 0..) = length else { return None };
             count = count.checked_mul(*length as u64)?;
         }
         let dtype = entry(b"dtype")?;
         let Value::Instance(id) = dtype else { return None };
-        match self.class_key(dtype)? {
-            "numpy:dtype[object]" => Some(Behind::Pickle),
-            "numpy:dtype" | "numpy:dtype[text]" | "numpy:dtype[void]" => {
-                let size = *wrapped.sizes.get(&id)?;
-                let bytes = count.checked_mul(size)?;
-                match entry(b"numpy_array_alignment_bytes") {
-                    None | Some(Value::None) => Some(Behind::Bytes(bytes)),
-                    Some(Value::Int(_)) if wrapped.pads => Some(Behind::Padded(bytes)),
-                    Some(Value::Int(_)) => Some(Behind::Bytes(bytes)),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
+        let array = match self.class_key(dtype)? {
+            "numpy:dtype[object]" => return Some((Behind::Pickle, class)),
+            "numpy:dtype" | "numpy:dtype[time]" => ARRAYS[0],
+            "numpy:dtype[byte]" | "numpy:dtype[text]" => "numpy:ndarray[text]",
+            "numpy:dtype[void]" => "numpy:ndarray[void]",
+            _ => return None,
+        };
+        // As the contract of numpy.ndarray tells them apart.
+        let array = match class == ARRAYS[0] {
+            true if shape.is_empty() => "numpy:ndarray[scalar]",
+            true => array,
+            false => class,
+        };
+        let bytes = count.checked_mul(*wrapped.sizes.get(&id)?)?;
+        let behind = match entry(b"numpy_array_alignment_bytes") {
+            None | Some(Value::None) => Behind::Bytes(bytes),
+            Some(Value::Int(_)) if wrapped.pads => Behind::Padded(bytes),
+            Some(Value::Int(_)) => Behind::Bytes(bytes),
+            _ => return None,
+        };
+        Some((behind, array))
     }
 
     /// The array is read: it stands in the wrapper's place.
-    pub(crate) fn replace_wrapper(&mut self, of_objects: bool) {
-        let array = match self.judge.globals.of_policy(self.judge.policy, ARRAYS[0]) {
-            Some(class) if !of_objects => self.judge.heap.new_instance(class, 1, 1),
-            _ => Value::Allowed,
+    pub(crate) fn replace_wrapper(&mut self) {
+        let key = self.wrapped.as_ref().map_or(ARRAYS[0], |wrapped| wrapped.array);
+        let array = match self.judge.globals.of_policy(self.judge.policy, key) {
+            Some(class) => self.judge.heap.new_instance(class, 1, 1),
+            None => Value::Allowed,
         };
         if let Some(top) = self.stack.last_mut() {
             *top = array;
         }
+    }
+
+    /// What the pickle of an array of objects gave stands in the wrapper's place: an array, since
+    /// joblib asks it for its type's byte order, and for methods (`numpy_pickle_utils.py`
+    /// _ensure_native_byte_order).
+    pub(crate) fn replace_wrapper_by(&mut self, result: Option<Value>) -> Result<(), Fault> {
+        let result = result
+            .filter(|result| self.class_key(*result).is_some_and(|key| key.starts_with(ARRAYS[0])));
+        let result = result.ok_or_else(|| Fault::lost("what stands for an array is none"))?;
+        if let Some(top) = self.stack.last_mut() {
+            *top = result;
+        }
+        Ok(())
     }
 
     /// The class of an instance, as policies know it.

@@ -11,8 +11,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::contract::{Append, Contract, Form, Kind, Returns};
-use super::pattern::{Contents, Pattern, Signature};
+use super::contract::{Append, Contract, Form, Kind, Returns, State};
+use super::pattern::{Contents, Entries, Pattern, Signature};
 use super::{Policy, PolicyError};
 
 /// A way to use a global or its instances by arguments.
@@ -253,7 +253,7 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
         if contract.build.is_empty() {
             out.push((Part::NeverBuilt, "not allowed".to_owned()));
         }
-        for (index, pattern) in contract.build.iter().enumerate() {
+        for (index, State { pattern, .. }) in contract.build.iter().enumerate() {
             for (items, pattern) in within(pattern) {
                 let part = Part::State { index, items };
                 out.extend(of_attributes(&part, pattern));
@@ -289,7 +289,9 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
     if !contract.kept {
         out.push((Part::Kept, "not to be kept as a value".to_owned()));
     }
-    if contract.kind != Kind::Class {
+    // A class is wanted that can be made, or called, without arguments.
+    let wanted = !contract.new.is_empty() || contract.call.iter().any(|form| form.args.takes(0));
+    if contract.kind != Kind::Class && wanted {
         out.push((Part::Kind, "no class".to_owned()));
     }
     out
@@ -335,20 +337,31 @@ fn let_hold_anything(pattern: &mut Pattern) -> bool {
     }
 }
 
-/// The pattern and those of the items of tuples in it, each with the way to it, but for such as
+/// From so many items on those that are alike are one.
+const MANY: usize = 16;
+
+/// The pattern and those of the items of tuples, lists and dicts in it, each with the way to it, but for such as
 /// take anything.
 fn within(pattern: &Pattern) -> Vec<(Vec<usize>, &Pattern)> {
     let mut out = Vec::new();
     if *pattern != Pattern::Any {
         out.push((Vec::new(), pattern));
     }
-    if let Pattern::TupleOf(signature) = pattern {
-        for (item, pattern) in signature.patterns.iter().enumerate() {
-            out.extend(within(pattern).into_iter().map(|(mut items, pattern)| {
-                items.insert(0, item);
-                (items, pattern)
-            }));
+    let parts: Vec<&Pattern> = match pattern {
+        Pattern::TupleOf(signature) => signature.patterns.iter().collect(),
+        Pattern::DictOf(Entries { of, .. }) => of.iter().map(|entry| &entry.value).collect(),
+        Pattern::ListEach(of) => vec![of],
+        _ => Vec::new(),
+    };
+    for (item, pattern) in parts.iter().enumerate() {
+        // The lengths of a shape are one condition.
+        if parts.len() >= MANY && item > 0 && parts[item - 1] == *pattern {
+            continue;
         }
+        out.extend(within(pattern).into_iter().map(|(mut items, pattern)| {
+            items.insert(0, item);
+            (items, pattern)
+        }));
     }
     out
 }
@@ -379,8 +392,8 @@ fn delete(contract: &mut Contract, part: &Part) {
             let of_any_class = Returns::Pattern(Pattern::Any);
             way.forms_mut(contract)[*form].returns = Some(of_any_class);
         }
-        Part::NeverBuilt => contract.build.push(Pattern::Any),
-        Part::State { index, items } => free(&mut contract.build[*index], items),
+        Part::NeverBuilt => contract.build.push(State { pattern: Pattern::Any, becomes: None }),
+        Part::State { index, items } => free(&mut contract.build[*index].pattern, items),
         Part::Uncalled(of) => each_of(contract, of, let_callables),
         Part::Holds(of) => each_of(contract, of, let_hold_anything),
         Part::Named => contract.named = false,
@@ -410,7 +423,7 @@ fn each_of(contract: &mut Contract, part: &Part, change: impl Fn(&mut Pattern) -
         Part::Argument { way, form, index, items } => {
             (&mut way.forms_mut(contract)[*form].args.patterns[*index], items)
         }
-        Part::State { index, items } => (&mut contract.build[*index], items),
+        Part::State { index, items } => (&mut contract.build[*index].pattern, items),
         _ => return,
     };
     for one in at(pattern, items).alternatives_mut() {
@@ -424,6 +437,8 @@ fn at<'p>(pattern: &'p mut Pattern, items: &[usize]) -> &'p mut Pattern {
         (Some((item, rest)), Pattern::TupleOf(signature)) => {
             at(&mut signature.patterns[*item], rest)
         }
+        (Some((item, rest)), Pattern::DictOf(entries)) => at(&mut entries.of[*item].value, rest),
+        (Some((_, rest)), Pattern::ListEach(of)) => at(of, rest),
         (_, pattern) => pattern,
     }
 }
@@ -456,10 +471,6 @@ mod tests {
             ("stdlib/array:array/append", b"carray\narray\n(Vb\ntR]a."),
             ("stdlib/collections:deque/setitem", b"ccollections\ndeque\n)RNNs."),
             ("stdlib/collections:deque/add", b"\x80\x04ccollections\ndeque\n)R(K\x01\x90."),
-            (
-                "stdlib/builtins:Ellipsis/kind",
-                b"ccollections\ndefaultdict\n(cbuiltins\nEllipsis\ntR.",
-            ),
         ] {
             assert_eq!(
                 judged(condition, pickle),

@@ -40,6 +40,16 @@ pub struct Form {
     pub returns: Option<Returns>,
 }
 
+/// A state with which BUILD may restore an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// What it is.
+    pub pattern: Pattern,
+    /// Of what class the instance is from then on, `module:name`, if of another: of one that says more
+    /// of what it holds.
+    pub becomes: Option<String>,
+}
+
 /// With what APPEND and APPENDS may extend an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,13 +80,12 @@ pub struct Contract {
     /// The argument lists with which an instance may be called in its turn.
     pub apply: Vec<Form>,
     /// The states with which BUILD may restore an instance.
-    pub build: Vec<Pattern>,
-    /// Whether an instance is a type of elements (`numpy.dtype`): how many bytes one has is known, and
-    /// it is restored only before anything holds it, lest the elements of an array grow.
+    pub build: Vec<State>,
+    /// Whether an instance is a type of elements (`numpy.dtype`): how many bytes one has is known.
     pub elements: bool,
-    /// Of what class an instance is once it has the first of these states, `module:name`: of one that
-    /// says more of what it holds.
-    pub becomes: Option<String>,
+    /// Whether an instance is restored only before anything holds it: of others that look into its
+    /// memory, or rely on what it was, nobody would know.
+    pub unheld: bool,
     /// With what APPEND and APPENDS may extend an instance.
     pub append: Append,
     /// With which keys and values SETITEM and SETITEMS may set items of an instance, if at all.
@@ -116,6 +125,13 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Whether any of its patterns asks for each entry of a list or dict.
+    pub(crate) fn minds_entries(&self) -> bool {
+        let mut forms = self.call.iter().chain(&self.new).chain(&self.apply);
+        forms.any(|form| form.args.patterns.iter().any(Pattern::minds_entries))
+            || self.build.iter().any(|state| state.pattern.minds_entries())
+    }
+
     /// Whether an object of the contract names itself so.
     pub(crate) fn is_also(&self, name: &str) -> bool {
         self.also.iter().any(|also| also == name)

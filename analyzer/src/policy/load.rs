@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::Policy;
-use super::contract::{Append, Contract, Form, Kind, Returns};
+use super::contract::{Append, Contract, Form, Kind, Returns, State};
 use super::deny::{Denied, DenyList};
 use super::names::{Moved, Renames};
 use super::pattern::{Pattern, Signature};
@@ -107,9 +107,10 @@ struct Row {
     apply: Vec<String>,
     #[serde(default)]
     build: Vec<String>,
-    becomes: Option<String>,
     #[serde(default)]
     elements: bool,
+    #[serde(default)]
+    unheld: bool,
     #[serde(default)]
     append: Append,
     #[serde(default)]
@@ -178,11 +179,11 @@ impl Row {
             build: self
                 .build
                 .iter()
-                .map(|text| Pattern::parse(&expand(text, defined)?))
+                .map(|text| state(&expand(text, defined)?))
                 .collect::<Result<_, _>>()
                 .map_err(within)?,
-            becomes: self.becomes,
             elements: self.elements,
+            unheld: self.unheld,
             profile: String::new(),
             kind: self.kind,
             append: self.append,
@@ -259,6 +260,18 @@ fn form(text: &str) -> Result<Form, String> {
         None => (text, None),
     };
     Ok(Form { args: Signature::parse(args.trim())?, returns: result })
+}
+
+/// Reads `STATE` or `STATE -> <CLASS>`.
+fn state(text: &str) -> Result<State, String> {
+    let (pattern, becomes) = match text.split_once("->") {
+        None => (text, None),
+        Some((pattern, class)) => match returns(class.trim())? {
+            Returns::InstanceOf(class) => (pattern, Some(class)),
+            _ => return Err(format!("build: expected `<CLASS>` after `->` in `{text}`")),
+        },
+    };
+    Ok(State { pattern: Pattern::parse(pattern.trim())?, becomes })
 }
 
 /// Reads `ID -> <CLASS>`.
@@ -355,7 +368,8 @@ impl Policy {
             opaque: Vec::new(),
             keeps: Vec::new(),
             atoms: Vec::new(),
-            minds_holders: false,
+            minds_unhashed: false,
+            minds_entries: false,
             persistent: None,
             usages: None,
             blind_to: Vec::new(),
@@ -367,8 +381,8 @@ impl Policy {
             policy.add(&name, file, &scopes[&name])?;
         }
         policy.add_moved();
-        policy.minds_holders =
-            policy.contracts.iter().any(|contract| contract.elements || contract.unhashed);
+        policy.minds_unhashed = policy.contracts.iter().any(|contract| contract.unhashed);
+        policy.minds_entries = policy.contracts.iter().any(|contract| contract.minds_entries());
         Ok(policy)
     }
 

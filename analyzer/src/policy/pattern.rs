@@ -55,6 +55,8 @@ pub enum Pattern {
     ListOf(Contents),
     /// A `list` with as many elements as an array has whose shape is that item of the same tuple.
     ListOver(usize),
+    /// A short `list` each of whose elements is such.
+    ListEach(Box<Pattern>),
     /// A `dict`.
     Dict,
     /// A `dict` of whose values none can be called, and whose keys are no hook's name.
@@ -62,6 +64,8 @@ pub enum Pattern {
     /// A `dict` whose keys are all `str` and none the name of a method that unpickling calls, which
     /// meets these conditions.
     Attributes(Attributes),
+    /// A small `dict` whose keys have such values.
+    DictOf(Entries),
     /// A `dict` whose values are tuples of an instance that is `plain` and an offset: the fields of
     /// a structured type.
     /// They must end within as many bytes as that item of the same tuple says.
@@ -77,10 +81,14 @@ pub enum Pattern {
     Tuple,
     /// A `tuple` that holds nothing that must not be hashed.
     TupleHashed,
+    /// Anything that may be hashed, or that no interpreter hashes.
+    Hashed,
     /// A `tuple` of these.
     TupleOf(Signature),
     /// A class of the policy.
     Class,
+    /// A class of the policy that may be called without arguments.
+    ClassCalled,
     /// An instance of a class of the policy.
     Instance,
     /// An instance of that class, `module:name`.
@@ -91,6 +99,26 @@ pub enum Pattern {
     GlobalIs(String),
     /// One of these.
     AnyOf(Vec<Pattern>),
+}
+
+/// What a small dict has under which keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entries {
+    /// The keys that are spoken of.
+    pub of: Vec<Item>,
+    /// What others may hold, as [`Pattern::Attributes`] has them; `None` if there may be none.
+    pub others: Option<Contents>,
+}
+
+/// A key that a dict may have, and what stands under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The key.
+    pub key: String,
+    /// What its value is.
+    pub value: Pattern,
+    /// Whether it need not be there.
+    pub optional: bool,
 }
 
 /// A condition on what a container holds.
@@ -180,6 +208,8 @@ impl Pattern {
             (Some((item, rest)), Self::TupleOf(signature)) => {
                 signature.patterns[*item].within(rest)
             }
+            (Some((item, rest)), Self::DictOf(entries)) => entries.of[*item].value.within(rest),
+            (Some((_, rest)), Self::ListEach(of)) => of.within(rest),
             _ => self,
         }
     }
@@ -197,6 +227,16 @@ impl Pattern {
         match self {
             Self::AnyOf(alternatives) => alternatives,
             one => std::slice::from_mut(one),
+        }
+    }
+
+    /// Whether it, or any within, asks for each entry of a list or dict.
+    pub(crate) fn minds_entries(&self) -> bool {
+        match self {
+            Self::ListEach(_) | Self::DictOf(_) | Self::FieldsWithin(_) => true,
+            Self::TupleOf(signature) => signature.patterns.iter().any(Self::minds_entries),
+            Self::AnyOf(alternatives) => alternatives.iter().any(Self::minds_entries),
+            _ => false,
         }
     }
 
@@ -236,7 +276,21 @@ impl fmt::Display for Pattern {
             Self::ByteArray => f.write_str("bytearray"),
             Self::Buffer => f.write_str("buffer"),
             Self::List => f.write_str("list"),
+            Self::ListEach(of) => write!(f, "[{of}…]"),
             Self::Dict => f.write_str("dict"),
+            Self::DictOf(Entries { of, others }) => {
+                f.write_str("{")?;
+                for (index, Item { key, value, optional }) in of.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    let optional = if *optional { "?" } else { "" };
+                    write!(f, "{comma}'{key}': {value}{optional}")?;
+                }
+                f.write_str(match others {
+                    None => "}",
+                    Some(Contents::Atoms) => ", … of plain values}",
+                    Some(_) => ", …}",
+                })
+            }
             Self::DictUncalled => f.write_str("dict of what can't be called"),
             Self::ListOver(shape) => write!(f, "list of as many values as item {shape} says"),
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
@@ -257,8 +311,10 @@ impl fmt::Display for Pattern {
             Self::FrozenSet => f.write_str("frozenset"),
             Self::Tuple => f.write_str("tuple"),
             Self::TupleHashed => f.write_str("tuple of what may be hashed"),
+            Self::Hashed => f.write_str("what may be hashed"),
             Self::TupleOf(signature) => write!(f, "({signature})"),
             Self::Class => f.write_str("allowed class"),
+            Self::ClassCalled => f.write_str("class that may be called without arguments"),
             Self::Instance => f.write_str("instance of an allowed class"),
             Self::InstanceOf(name) => write!(f, "instance of {}", name.replace(':', ".")),
             Self::InstanceLike(name) => write!(f, "instance like {}", name.replace(':', ".")),

@@ -11,7 +11,9 @@ mod material;
 use std::sync::Arc;
 
 use arbitrary::Unstructured;
-use assay_analyzer::{Condition, Contract, Form, Kind, Part, Pattern, Policy, Signature, Way};
+use assay_analyzer::{
+    Condition, Contract, Entries, Form, Item, Kind, Part, Pattern, Policy, Signature, Way,
+};
 use assay_corpus::{GlobalName, Value};
 use assay_generator::{SafeGlobal, Template, idiom_pickle};
 use assay_pickle::Opcode;
@@ -92,7 +94,7 @@ impl Idioms<'_> {
             }
             Part::NeverBuilt => self.built(&self.material.anything()),
             Part::State { index, items } => {
-                self.built(&self.freed(&self.contract.build[*index], items))
+                self.built(&self.freed(&self.contract.build[*index].pattern, items))
             }
             Part::Uncalled(of) => self.with_callables(of),
             Part::Holds(of) => self.with_contents(of),
@@ -252,6 +254,22 @@ impl Idioms<'_> {
                     }
                 });
                 Template::TupleOf(each.collect())
+            }
+            (Some((item, rest)), Pattern::DictOf(Entries { of, .. })) => {
+                // Those that need not be there stay away, but for the one that is meant.
+                let meant = |at: usize, entry: &Item| at == *item || !entry.optional;
+                let there = of.iter().enumerate().filter(|(at, entry)| meant(*at, entry));
+                let each = there.map(|(at, Item { key, value, .. })| {
+                    let value = match at == *item {
+                        true => self.replaced(value, rest, by),
+                        false => self.material.conforming(value),
+                    };
+                    (Value::Str(key.clone()), value)
+                });
+                Template::Items(each.collect())
+            }
+            (Some((_, rest)), Pattern::ListEach(of)) => {
+                Template::ListOf(Box::new(self.replaced(of, rest, by)))
             }
             _ => by.clone(),
         }

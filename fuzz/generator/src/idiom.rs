@@ -144,6 +144,16 @@ impl Emitter<'_, '_> {
                     e.template(&pair.1);
                 });
             }
+            Template::Items(items) => {
+                self.empty_dict();
+                let mut each = items.iter();
+                self.set_items(items.len(), |e| {
+                    if let Some((key, value)) = each.next() {
+                        e.value(key, false);
+                        e.template(value);
+                    }
+                });
+            }
             Template::DictOver(keys, values) => {
                 self.empty_dict();
                 self.items_over(keys, values);

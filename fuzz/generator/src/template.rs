@@ -71,6 +71,8 @@ pub enum Template {
     TupleOf(Vec<Template>),
     /// A dict of one to three items, or of one if the key is a literal.
     DictOf(Box<(Template, Template)>),
+    /// A dict of these items.
+    Items(Vec<(Value, Template)>),
     /// A dict of some of these keys, few or many, each with one of the values, which they share.
     DictOver(Arc<[Value]>, Vec<Template>),
     /// An object as a pickler rebuilds it.
@@ -124,6 +126,9 @@ impl Template {
             Self::ListOf(item) => 4 + 3 * item.cost(),
             Self::TupleOf(items) => 3 + items.iter().map(Self::cost).sum::<usize>(),
             Self::DictOf(pair) => 4 + 3 * (pair.0.cost() + pair.1.cost()),
+            Self::Items(items) => {
+                4 + items.iter().map(|(key, value)| 2 * key.size() + value.cost()).sum::<usize>()
+            }
             Self::DictOver(keys, values) => {
                 4 + 4 * keys.len() + values.iter().map(Self::cost).sum::<usize>()
             }

@@ -59,7 +59,10 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
         *ORIGINALS.get() = Some(HashMap::default());
         *KNOWN.get() = Some(HashSet::default());
         slot_hook::leave(in_python.as_ptr(), &types);
-        new_hook::begin(py.import("builtins")?.getattr("object")?.as_ptr(), in_python.as_ptr());
+        let builtins = py.import("builtins")?;
+        let subclasses = builtins.getattr("type")?.getattr("__subclasses__")?;
+        let object = builtins.getattr("object")?;
+        new_hook::begin(object.as_ptr(), in_python.as_ptr(), subclasses.as_ptr());
     }
     let mut wrappers = Vec::new();
     for class in &types {

@@ -35,15 +35,20 @@ struct Functions {
     hook: HashMap<usize, usize, PtrHash>,
 }
 
+/// `type.__subclasses__`.
+static SUBCLASSES: Global<Option<P>> = Global::new(None);
+
 static FUNCTIONS: Global<Option<Functions>> = Global::new(None);
 
 /// Begins with `object`'s own; says that the one of `in_python` stays.
 ///
 /// # Safety
-/// Both are types, the GIL is held, and nothing was hooked yet.
-pub unsafe fn begin(object: P, in_python: P) {
+/// Both are types, `subclasses` is `type.__subclasses__`, the GIL is held, and nothing was hooked yet.
+pub unsafe fn begin(object: P, in_python: P, subclasses: P) {
     // SAFETY: the caller's promise.
     unsafe {
+        ffi::Py_IncRef(subclasses);
+        *SUBCLASSES.get() = Some(subclasses);
         let functions = FUNCTIONS.get().insert(Functions::default());
         let slot: usize = field(in_python, offset::TYPE_NEW);
         functions.hook.insert(slot, slot);
@@ -71,8 +76,55 @@ pub unsafe fn ensure(class: P) -> bool {
         functions.originals.push(std::mem::transmute::<usize, Ternary>(now));
         functions.hook.insert(now, hook as usize);
         functions.hook.insert(hook as usize, hook as usize);
-        set_field(class, offset::TYPE_NEW, hook);
+        replace(class, now, hook);
         true
+    }
+}
+
+/// Puts the hook into all of the class's family that share the slot: `B.__new__(C)` refuses where
+/// those of `B` and `C` are not the same (`Objects/typeobject.c` tp_new_wrapper).
+unsafe fn replace(class: P, now: usize, hook: Ternary) {
+    // SAFETY: live types, by the caller's promise: bases are held by their subclasses, and these by
+    // the list they are in.
+    unsafe {
+        let mut oldest = class;
+        loop {
+            let base: P = field(oldest, offset::TYPE_BASE);
+            if base.is_null() || field::<usize>(base, offset::TYPE_NEW) != now {
+                break;
+            }
+            oldest = base;
+        }
+        set_field(oldest, offset::TYPE_NEW, hook);
+        let mut lists = vec![subclasses(oldest)];
+        while let Some(list) = lists.pop() {
+            let count = if list.is_null() { 0 } else { ffi::PyList_Size(list) };
+            for index in 0..count {
+                let class = ffi::PyList_GetItem(list, index);
+                if field::<usize>(class, offset::TYPE_NEW) == now {
+                    set_field(class, offset::TYPE_NEW, hook);
+                    lists.push(subclasses(class));
+                }
+            }
+            ffi::Py_DecRef(list);
+        }
+    }
+}
+
+/// The classes derived from one directly, as a list; null if that fails.
+unsafe fn subclasses(class: P) -> P {
+    // SAFETY: the caller's promise; what is called is `type`'s own.
+    unsafe {
+        let list = match SUBCLASSES.get() {
+            Some(of) => {
+                ffi::PyObject_CallFunctionObjArgs(*of, class, std::ptr::null_mut::<ffi::PyObject>())
+            }
+            None => std::ptr::null_mut(),
+        };
+        if list.is_null() {
+            ffi::PyErr_Clear();
+        }
+        list
     }
 }
 

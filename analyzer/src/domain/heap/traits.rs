@@ -8,6 +8,8 @@ use super::{Value, shallow};
 pub(crate) struct Traits(u16);
 
 impl Traits {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(0);
     /// Elements (values, of a dict) are `None`, numbers, text or bytes.
     pub(crate) const ATOMS: Self = Self(1);
     /// Elements are tuples or lists.
@@ -26,12 +28,14 @@ impl Traits {
     pub(crate) const NO_ZONES: Self = Self(128);
     /// No key may be a name that unpickling or the interpreter looks up.
     pub(crate) const NO_HOOKS: Self = Self(256);
-    /// No element of a list must not be hashed.
+    /// Of what it holds, nothing must not be hashed.
     pub(crate) const HASHED: Self = Self(1024);
     const ALL: Self = Self(511 | 1024);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     pub(super) const GIVEN: Self = Self(512);
+    /// Something else holds it.
+    pub(super) const HELD: Self = Self(2048);
 
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -46,7 +50,7 @@ impl Traits {
     }
 
     /// How many keys were set, at most seven: three bits of what else would be wider.
-    pub(super) fn keys(self) -> usize {
+    pub(crate) fn keys(self) -> usize {
         usize::from(self.0 >> Self::KEYS)
     }
 

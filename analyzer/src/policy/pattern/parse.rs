@@ -7,10 +7,11 @@
 //! any class that shares its contract) or global (`=builtins:object`). `'f'#` is that text and digits,
 //! `b'b'` such bytes. `list#1` is as long as the shape that is item 1 says. `list#atoms`, `list#pairs`,
 //! `attributes#atoms`, `attribute:data`, `fields#5` (within the bytes of item 5) say what a container holds (`attribute:_left/_right`: no
-//! keys but these), `list#hashed` and `tuple#hashed` that it may be hashed. `?` after a pattern makes it
-//! and what follows optional; `*` after the last lets it repeat.
+//! keys but these), `list#hashed`, `tuple#hashed` and `hashed` that it may be hashed. `[int]` is a short
+//! list of such, `{data: list, name: hashed?}` a small dict with no other keys, or with others if `...` or `...atoms` ends it. `?` after a pattern makes
+//! it and what follows optional; `*` after the last lets it repeat, `*9` up to nine times.
 
-use super::{Attributes, Contents, Pattern, Signature};
+use super::{Attributes, Contents, Entries, Item, Pattern, Signature};
 
 pub(super) struct Parser<'t> {
     text: &'t str,
@@ -34,7 +35,7 @@ impl<'t> Parser<'t> {
             if self.take("?") {
                 optional = true;
             } else if self.take("*") {
-                signature.rest = true;
+                self.repeat(&mut signature)?;
                 optional = true;
             }
             if !optional {
@@ -47,6 +48,22 @@ impl<'t> Parser<'t> {
             self.skip_spaces();
         }
         Ok(signature)
+    }
+
+    /// The last pattern again and again, at most as often as says a number behind the `*`.
+    fn repeat(&mut self, signature: &mut Signature) -> Result<(), String> {
+        let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
+        let (most, rest) = self.rest.split_at(end);
+        if most.is_empty() {
+            signature.rest = true;
+            return Ok(());
+        }
+        let most: usize = most.parse().map_err(|_| self.expected("a small number"))?;
+        let last = signature.patterns.last().cloned();
+        let more = last.into_iter().cycle().take(most.saturating_sub(1));
+        signature.patterns.extend(more);
+        self.rest = rest;
+        Ok(())
     }
 
     pub(super) fn pattern(&mut self) -> Result<Pattern, String> {
@@ -87,6 +104,16 @@ impl<'t> Parser<'t> {
                 Some(name) => Pattern::InstanceLike(name.to_owned()),
                 None => Pattern::InstanceOf(name.to_owned()),
             });
+        }
+        if self.take("[") {
+            let each = self.pattern()?;
+            return match self.take("]") {
+                true => Ok(Pattern::ListEach(Box::new(each))),
+                false => Err(self.expected("`]`")),
+            };
+        }
+        if self.take("{") {
+            return self.entries();
         }
         if self.take("=") {
             return Ok(Pattern::GlobalIs(self.word().to_owned()));
@@ -155,10 +182,41 @@ impl<'t> Parser<'t> {
             "frozenset" => Pattern::FrozenSet,
             "tuple" => Pattern::Tuple,
             "tuple#hashed" => Pattern::TupleHashed,
+            "hashed" => Pattern::Hashed,
             "class" => Pattern::Class,
+            "class#called" => Pattern::ClassCalled,
             "instance" => Pattern::Instance,
             _ => return Err(self.expected("a kind of value, a literal, a range or a tuple")),
         })
+    }
+
+    /// What stands between braces: `key: PATTERN`, with `?` where the key need not be there.
+    fn entries(&mut self) -> Result<Pattern, String> {
+        let mut entries = Entries { of: Vec::new(), others: None };
+        loop {
+            self.skip_spaces();
+            if self.take("...atoms") {
+                entries.others = Some(Contents::Atoms);
+            } else if self.take("...") {
+                entries.others = Some(Contents::Any);
+            }
+            if self.take("}") {
+                return Ok(Pattern::DictOf(entries));
+            }
+            let key = match self.take("'") {
+                true => self.until("'")?.to_owned(),
+                false => self.word().trim_end_matches(':').to_owned(),
+            };
+            self.take(":");
+            self.skip_spaces();
+            let value = self.pattern()?;
+            let optional = self.take("?");
+            entries.of.push(Item { key, value, optional });
+            self.skip_spaces();
+            if !self.take(",") && !self.rest.starts_with('}') {
+                return Err(self.expected("`,` or `}`"));
+            }
+        }
     }
 
     fn word(&mut self) -> &'t str {

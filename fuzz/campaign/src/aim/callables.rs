@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use assay_analyzer::{Append, Contract, Form, Kind, Part, Pattern, Signature, Way};
+use assay_analyzer::{Append, Contract, Form, Kind, Part, Pattern, Signature, State, Way};
 use assay_corpus::{GlobalName, Value};
 use assay_generator::{SafeGlobal, Template};
 
@@ -53,7 +53,11 @@ impl Idioms<'_> {
         let args = Template::DictOf(Box::new((args, anything.clone())));
         let mut out = self.with_attributes_at(of, anything);
         if let Part::State { index, items } = of {
-            out.extend(self.built(&self.replaced(&self.contract.build[*index], items, &args)));
+            out.extend(self.built(&self.replaced(
+                &self.contract.build[*index].pattern,
+                items,
+                &args,
+            )));
         }
         out
     }
@@ -65,7 +69,9 @@ impl Idioms<'_> {
             self.replaced(pattern, items, &self.over(keys, value.clone()))
         };
         let made = match of {
-            Part::State { index, items } => self.built(&at(&self.contract.build[*index], items)),
+            Part::State { index, items } => {
+                self.built(&at(&self.contract.build[*index].pattern, items))
+            }
             Part::Argument { way: way @ (Way::Call | Way::New), form, index, items } => {
                 let signature = &way.forms(self.contract)[*form].args;
                 let mut args = self.conforming(signature, signature.required.max(index + 1));
@@ -92,7 +98,7 @@ impl Idioms<'_> {
                 .into_iter()
                 .map(|idiom| SafeGlobal { pairs: Some(pair.clone()), ..idiom }),
         );
-        for pattern in &self.contract.build {
+        for State { pattern, .. } in &self.contract.build {
             let state = self.material.conforming(pattern);
             let restored =
                 |idiom: &SafeGlobal| SafeGlobal { state: Some(state.clone()), ..idiom.clone() };
@@ -104,7 +110,7 @@ impl Idioms<'_> {
     /// Instances of the contract, restored or not, as keys.
     pub(super) fn as_keys(&self) -> Vec<SafeGlobal> {
         let mut made = self.instances();
-        for pattern in &self.contract.build {
+        for State { pattern, .. } in &self.contract.build {
             made.extend(self.built(&self.material.conforming(pattern)));
         }
         vec![keyed(one_made(made))]
@@ -116,7 +122,8 @@ impl Idioms<'_> {
         let mut out = Vec::new();
         for contract in self.policy.contracts() {
             let other = Self { contract, ..*self };
-            for pattern in contract.build.iter().filter(|pattern| attributes(pattern).is_some()) {
+            let patterns = contract.build.iter().map(|state| &state.pattern);
+            for pattern in patterns.filter(|pattern| attributes(pattern).is_some()) {
                 let state = other.with_attributes(pattern, &self.over_names(own.clone()));
                 out.extend(few(other.built(&state)));
             }
@@ -162,7 +169,7 @@ impl Idioms<'_> {
 
     /// Uses of the contract that are given the object, wherever it conforms.
     fn holding(&self, object: &Template, of: &Contract, out: &mut Vec<SafeGlobal>) {
-        for pattern in &self.contract.build {
+        for State { pattern, .. } in &self.contract.build {
             if attributes(pattern).is_some() {
                 let state = self.with_attributes(pattern, &self.over_names(object.clone()));
                 out.extend(few(self.built(&state)));

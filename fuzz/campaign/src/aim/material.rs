@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use assay_analyzer::{Attributes, Contents, Contract, Form, Kind, Pattern, Policy, Returns};
+use assay_analyzer::{
+    Attributes, Contents, Contract, Entries, Form, Item, Kind, Pattern, Policy, Returns,
+};
 use assay_corpus::{GlobalName, Value};
 use assay_generator::Template;
 
@@ -251,6 +253,12 @@ impl<'p> Material<'p> {
             Pattern::Dict | Pattern::DictUncalled | Pattern::Attributes(_) => {
                 vec![Value::Dict(vec![(text("x"), Value::Int(1))]), Value::Dict(Vec::new())]
             }
+            Pattern::DictOf(entries) => self.dicts(entries, depth),
+            Pattern::ListEach(of) => {
+                let each = self.values(of, depth).into_iter().map(|value| Value::List(vec![value]));
+                each.chain([Value::List(Vec::new())]).collect()
+            }
+            Pattern::Hashed => vec![text("x"), Value::Int(1), Value::None],
             Pattern::FieldsWithin(_) => vec![Value::Dict(Vec::new())],
             // No value of a kind knows its bytes.
             Pattern::PartsWithin(_) => Vec::new(),
@@ -263,6 +271,15 @@ impl<'p> Material<'p> {
                 let patterns = signature.patterns.iter().take(signature.required);
                 let items = patterns.map(|pattern| self.values(pattern, depth).into_iter().next());
                 items.collect::<Option<Vec<_>>>().map(Value::Tuple).into_iter().collect()
+            }
+            Pattern::ClassCalled => {
+                let called = |contract: &&Contract| {
+                    contract.kind == Kind::Class
+                        && contract.everywhere
+                        && contract.call.iter().any(|form| form.args.takes(0))
+                };
+                let classes = self.policy.contracts().filter(called);
+                classes.filter_map(|contract| contract.globals.first()).map(global).collect()
             }
             Pattern::Class => {
                 let classes = self.policy.contracts().filter(|contract| {
@@ -283,6 +300,30 @@ impl<'p> Material<'p> {
                 patterns.iter().flat_map(|pattern| self.values(pattern, depth)).collect()
             }
         }
+    }
+}
+
+impl Material<'_> {
+    /// Dicts of all that must be there, each with every value of one key.
+    fn dicts(&self, entries: &Entries, depth: usize) -> Vec<Value> {
+        let needed = entries.of.iter().filter(|entry| !entry.optional);
+        let Some(each) = needed
+            .map(|Item { key, value, .. }| {
+                let values = self.values(value, depth);
+                (!values.is_empty()).then(|| (Value::Str(key.clone()), values))
+            })
+            .collect::<Option<Vec<_>>>()
+        else {
+            return Vec::new();
+        };
+        let most = each.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
+        let dict = |at: usize| {
+            let item = |(key, values): &(Value, Vec<Value>)| {
+                (key.clone(), values[at.min(values.len() - 1)].clone())
+            };
+            Value::Dict(each.iter().map(item).collect())
+        };
+        (0..most).map(dict).collect()
     }
 }
 
