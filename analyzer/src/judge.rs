@@ -6,10 +6,13 @@ mod describe;
 mod elements;
 mod entry;
 mod expression;
+mod lightgbm;
 mod nodes;
 mod pattern;
 mod record;
+mod ubjson;
 mod usage;
+mod xgboost;
 
 pub(crate) use record::Record;
 

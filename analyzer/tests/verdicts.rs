@@ -166,6 +166,22 @@ fn bombs_are_bounded() {
     assert_safe(&deep);
 }
 
+/// Each list is filled when the one around it has it already: how deep that is, nobody adds up.
+#[test]
+fn what_is_nested_from_the_outside_in_is_bounded() {
+    let lists = |count| [&b"]]q\x01a"[..], &b"h\x01]q\x01a0".repeat(count), b"."].concat();
+    assert_safe(&lists(5_000));
+    assert_unproven(&lists(20_000), "nesting");
+    // An attribute of an exception is cleared by its own code, so that a chain is freed by recursion.
+    let exceptions = |count| {
+        let made = b"cbuiltins\nSystemExit\n)R";
+        let next = [&b"h\x01}Vcode\n"[..], made, b"q\x01sb0"].concat();
+        [&made[..], b"q\x01", &next.repeat(count), b"."].concat()
+    };
+    assert_safe(&exceptions(5_000));
+    assert_unproven(&exceptions(20_000), "nesting");
+}
+
 /// Sixty tuples that hold the one before twice: whoever goes through them never ends. Calls may, and
 /// say so, wherever the tuples are by then.
 #[test]

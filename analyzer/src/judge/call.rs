@@ -179,7 +179,13 @@ impl<'p> Judge<'p, '_> {
                     }
                     _ => Value::SomeBytes,
                 },
-                Pattern::ByteArray => Value::ByteArray(NOWHERE),
+                Pattern::ByteArray => match args {
+                    [Value::Bytes(at) | Value::Encoded(at) | Value::ByteArray(at)] => {
+                        Value::ByteArray(*at)
+                    }
+                    [Value::Str(text), codec] if self.is_latin(*codec) => Value::ByteArray(*text),
+                    _ => Value::ByteArray(NOWHERE),
+                },
                 Pattern::List => Value::Allowed,
                 Pattern::Set => Value::Set,
                 Pattern::FrozenSet => self.heap.new_frozenset(args),

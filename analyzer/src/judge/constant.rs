@@ -49,14 +49,7 @@ impl<'a> Judge<'_, 'a> {
     /// The bytes of a constant `bytes`, `bytearray` or 8-bit string, or of a `str` encoded as Latin-1.
     pub(crate) fn bytes_of(&self, value: Value) -> Option<Cow<'a, [u8]>> {
         if let Value::Encoded(offset) = value {
-            let text = self.text_of(Value::Str(offset))?;
-            self.spend((text.len() / A_STEP) as u64);
-            if text.is_ascii() {
-                return Some(text);
-            }
-            let chars = std::str::from_utf8(&text).ok()?.chars();
-            let bytes: Result<Vec<u8>, _> = chars.map(u8::try_from).collect();
-            return bytes.ok().map(Cow::Owned);
+            return self.encoded(offset);
         }
         let (Value::Bytes(offset) | Value::Str8(offset) | Value::ByteArray(offset)) = value else {
             return None;
@@ -67,8 +60,22 @@ impl<'a> Judge<'_, 'a> {
         match self.constant(offset)?.argument {
             Argument::Bytes(data) | Argument::String8(data) => Some(Cow::Borrowed(data)),
             Argument::Quoted { text, .. } => text::unescape(text).ok().map(|(data, _)| data),
+            // Of which a call made the `bytearray`.
+            Argument::RawUnicode(_) | Argument::Str(_) => self.encoded(offset),
             _ => None,
         }
+    }
+
+    /// The bytes of the `str` at that offset, as Latin-1.
+    fn encoded(&self, offset: u32) -> Option<Cow<'a, [u8]>> {
+        let text = self.text_of(Value::Str(offset))?;
+        self.spend((text.len() / A_STEP) as u64);
+        if text.is_ascii() {
+            return Some(text);
+        }
+        let chars = std::str::from_utf8(&text).ok()?.chars();
+        let bytes: Result<Vec<u8>, _> = chars.map(u8::try_from).collect();
+        bytes.ok().map(Cow::Owned)
     }
 
     /// Takes steps for text that is hashed, decoded or parsed as a whole.

@@ -1,6 +1,6 @@
 //! Holds abstract values against the patterns of contracts.
 
-use super::{Judge, expression, nodes};
+use super::{Judge, expression, lightgbm, nodes, xgboost};
 use crate::domain::{Traits, Value};
 use crate::policy::{Attributes, Contents, Entries, Kind, Pattern, Signature};
 
@@ -162,6 +162,20 @@ impl Judge<'_, '_> {
                 self.spend_on(&bytes);
                 nodes::form_a_tree(&bytes)
             }),
+            Pattern::LightgbmModel => {
+                matches!(value, Value::Str(_))
+                    && self.text_of(value).is_some_and(|text| {
+                        self.spend_on(&text);
+                        lightgbm::is_well_formed(&text)
+                    })
+            }
+            Pattern::XgboostModel => {
+                matches!(value, Value::ByteArray(_))
+                    && self.bytes_of(value).is_some_and(|bytes| {
+                        self.spend_on(&bytes);
+                        xgboost::is_well_formed(&bytes)
+                    })
+            }
             Pattern::ByteArray => matches!(value, Value::ByteArray(_)),
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),

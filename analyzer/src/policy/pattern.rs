@@ -45,6 +45,10 @@ pub enum Pattern {
     BytesOfLength(usize),
     /// Constant `bytes` that are the nodes of a k-d tree of SciPy's.
     Nodes,
+    /// A constant `str` that is a model of LightGBM.
+    LightgbmModel,
+    /// A `bytearray` of known bytes that are a model of XGBoost.
+    XgboostModel,
     /// A `bytearray`.
     ByteArray,
     /// An out-of-band buffer.
@@ -273,6 +277,8 @@ impl fmt::Display for Pattern {
             Self::BytesIs(bytes) => write!(f, "b'{}'", bytes.escape_ascii()),
             Self::BytesOfLength(length) => write!(f, "{length} bytes"),
             Self::Nodes => f.write_str("nodes of a k-d tree"),
+            Self::LightgbmModel => f.write_str("sound model of LightGBM"),
+            Self::XgboostModel => f.write_str("sound model of XGBoost"),
             Self::ByteArray => f.write_str("bytearray"),
             Self::Buffer => f.write_str("buffer"),
             Self::List => f.write_str("list"),

@@ -2,7 +2,7 @@
 //!
 //! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a list of
 //! alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string literal, a range of
-//! integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, `nodes` of certain bytes, a tuple of
+//! integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, `nodes`, `lightgbm` and `xgboost` of certain bytes or text, a tuple of
 //! patterns in parentheses, or an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of
 //! any class that shares its contract) or global (`=builtins:object`). `'f'#` is that text and digits,
 //! `b'b'` such bytes. `list#1` is as long as the shape that is item 1 says. `list#atoms`, `list#pairs`,
@@ -162,6 +162,8 @@ impl<'t> Parser<'t> {
             "str8" => Pattern::Str8,
             "bytes" => Pattern::Bytes,
             "nodes" => Pattern::Nodes,
+            "lightgbm" => Pattern::LightgbmModel,
+            "xgboost" => Pattern::XgboostModel,
             "bytearray" => Pattern::ByteArray,
             "buffer" => Pattern::Buffer,
             "list" => Pattern::List,

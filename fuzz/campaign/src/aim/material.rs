@@ -238,6 +238,8 @@ impl<'p> Material<'p> {
                     .collect();
                 vec![Value::Bytes(leaf)]
             }
+            // Models are made by the library that reads them.
+            Pattern::LightgbmModel | Pattern::XgboostModel => Vec::new(),
             Pattern::ByteArray => vec![Value::ByteArray(vec![7; 4])],
             // Only callers supply buffers.
             Pattern::Buffer => Vec::new(),
