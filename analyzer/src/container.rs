@@ -9,11 +9,13 @@ mod compressed;
 mod directory;
 mod npy;
 mod sevenz;
+pub(crate) mod storages;
 mod tarball;
 pub(crate) mod torch;
 mod zipped;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Read};
 
 use crate::limits::Limits;
@@ -62,6 +64,8 @@ pub(crate) struct Contents<'a> {
     pub payloads: Vec<Payload<'a>>,
     /// What could not be unpacked.
     pub damage: Vec<Damage>,
+    /// How long the records of tensors are, by member.
+    pub records: HashMap<String, u64>,
 }
 
 /// Finds the streams of pickles in a file.

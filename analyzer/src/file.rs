@@ -3,7 +3,9 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::container::{self, Damage, Payload, torch};
+use std::collections::HashMap;
+
+use crate::container::{self, Damage, Payload, storages, torch};
 use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::policy::Policy;
@@ -56,7 +58,7 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
 /// side, by the threads of the `rayon` pool that it is called in.
 pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> FileAnalysis {
     let contents = container::open(bytes, limits);
-    let judged = |payload: &Payload<'_>| items_of(payload, policy, limits);
+    let judged = |payload: &Payload<'_>| items_of(payload, &contents.records, policy, limits);
     let mut items: Vec<FileItem> = match contents.payloads.as_slice() {
         // Most files: nothing to divide, and no other thread to wake.
         [one] => judged(one),
@@ -72,7 +74,12 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
 }
 
 /// What is said of a payload.
-fn items_of(payload: &Payload<'_>, policy: &Policy, limits: &Limits) -> Vec<FileItem> {
+fn items_of(
+    payload: &Payload<'_>,
+    records: &HashMap<String, u64>,
+    policy: &Policy,
+    limits: &Limits,
+) -> Vec<FileItem> {
     let told = |(_, pickle): &(Option<&'static str>, PickleAnalysis)| match payload.container {
         Some(container) => asks(pickle, container),
         None => true,
@@ -81,6 +88,9 @@ fn items_of(payload: &Payload<'_>, policy: &Policy, limits: &Limits) -> Vec<File
         for held in &mut pickle.holds {
             let bytes = &payload.bytes[held.offset..held.offset + held.length];
             held.verdict = Some(analyze_with(bytes, policy, limits).verdict);
+        }
+        if let (Some("torch.load"), Some(member)) = (payload.loader, &payload.member) {
+            storages::compare(&mut pickle, member, records);
         }
         shift(&mut pickle, payload.offset);
         FileItem { member: payload.member.clone(), loader, pickle }

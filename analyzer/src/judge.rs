@@ -22,7 +22,7 @@ use crate::domain::{Alive, GlobalId, Globals, Heap, Traits, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
 use crate::policy::{Append, Contract, How, Kind, Policy, Signature};
-use crate::verdict::Severity;
+use crate::verdict::{Severity, Storage};
 
 /// Values that going through one tuple may look at: a tuple that holds another twice, and so on,
 /// makes a pickle of a hundred bytes hash for ever.
@@ -178,8 +178,28 @@ impl<'p> Judge<'p, '_> {
             return None;
         }
         self.record.may_stop(Alive::NONE);
+        let storage = self.storage_of(id);
+        self.record.storage(storage);
         let class = self.globals.of_policy(policy, class)?;
         Some(self.heap.new_instance(class, 1, 1))
+    }
+
+    /// What a persistent id says of a storage: `('storage', class, key, device, elements)`.
+    fn storage_of(&self, id: Value) -> Storage {
+        let parts = match id {
+            Value::Tuple(id) => self.heap.tuple(id),
+            _ => &[],
+        };
+        let mut storage = Storage::default();
+        if let [_, Value::Global(class), key, _, elements, ..] = parts {
+            storage.class.clone_from(&self.globals.get(*class).key);
+            let key = self.text_of(*key);
+            storage.key = key.and_then(|key| String::from_utf8(key.into_owned()).ok());
+            if let Value::Int(elements) = elements {
+                storage.elements = u64::try_from(*elements).ok();
+            }
+        }
+        storage
     }
 
     /// A reason against `safe` at an opcode that may raise.

@@ -38,6 +38,7 @@ rules! {
     "persistent-id" "A persistent id is handed to the loader's own code.";
     "setitem" "SETITEM or SETITEMS calls a method of an object that the policy does not let be set.";
     "state" "BUILD restores a state that the object's contract does not allow.";
+    "storage" "A tensor's storage is not as long as its record in the archive.";
     "stream-memo" "A later pickle of the stream means another object to an Unpickler used again.";
     "unknown-extent" "A loader reads an array behind an opcode, and where it goes on is not known.";
     "unlisted-call" "A global that the policy does not know is called.";

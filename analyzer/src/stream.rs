@@ -211,6 +211,7 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
         calls: findings.calls,
         malformed,
         holds: findings.holds,
+        storages: findings.storages,
         rules,
         unsure,
     }

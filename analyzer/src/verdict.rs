@@ -95,6 +95,9 @@ pub struct PickleAnalysis {
     /// Whether the fault that ended it is not plainly one to every unpickler.
     #[serde(skip)]
     pub(crate) unsure: bool,
+    /// Storages of tensors that it names.
+    #[serde(skip)]
+    pub(crate) storages: Vec<Storage>,
 }
 
 impl PickleAnalysis {
@@ -102,6 +105,19 @@ impl PickleAnalysis {
     pub(crate) fn acts(&self) -> bool {
         self.unsure || self.rules.iter().any(|rule| rules::acts(rule))
     }
+}
+
+/// A storage of a tensor, as a persistent id names it (`torch/serialization.py` persistent_id).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Storage {
+    /// Offset in bytes of the opcode that asks for it.
+    pub offset: usize,
+    /// Its key, if that is a constant.
+    pub key: Option<String>,
+    /// Its class, `module:name`.
+    pub class: String,
+    /// How many elements it is said to have, if that is a small constant.
+    pub elements: Option<u64>,
 }
 
 /// A constant whose bytes are a pickle.

@@ -252,10 +252,16 @@ def load(out, assay):
             text = subprocess.run(command + policies + paths, stdout=subprocess.PIPE, universal_newlines=True).stdout
             lines = [json.loads(line) for line in text.splitlines()]
             bad = [line for line in lines if line["discrepancies"]]
+            # What the library wrote, it reads: otherwise the oracle is in its way.
+            trace = [assay, "trace", "--quiet", "--format", "json", "--engine", "c-loads", "--python", python]
+            text = subprocess.run(trace + paths, stdout=subprocess.PIPE, universal_newlines=True).stdout
+            raised = [seen for seen in map(json.loads, text.splitlines()) if seen["outcome"] != "loaded"]
             safe = sum(line["verdict"] == "safe" for line in lines)
             wrong += len(bad) + len(paths) - len(lines)
-            print("%s %-16s %5d files, %5d safe as plain pickles, %d discrepant"
-                  % (environment, profile, len(lines), safe, len(bad)))
+            print("%s %-16s %5d files, %5d safe as plain pickles, %d discrepant, %d that do not load"
+                  % (environment, profile, len(lines), safe, len(bad), len(raised)))
+            for why in sorted({seen["exception"] or seen["outcome"] for seen in raised}):
+                print("    " + why[:160])
             for line in bad:
                 found = line["discrepancies"][0]
                 print("    %s: %s" % (os.path.basename(line["path"]), found["summary"]))

@@ -46,6 +46,21 @@ fn values_and_exceptions_are_described_with_their_types() {
     assert_eq!(seen.exception.as_deref(), Some("ModuleNotFoundError: No module named 'nowhere'"));
 }
 
+/// CPython compares the `tp_new` of both: one that has a hook and one that has none would not do.
+#[test]
+fn the_new_of_a_base_makes_what_was_asked_for_before_it() {
+    for (i, python) in pythons().iter().enumerate() {
+        let mut oracle = oracle_for(vec![pythons().remove(i)]);
+        let new = [s("_ctypes"), s("_SimpleCData.__new__"), b"\x93".to_vec()].concat();
+        let class = [s("ctypes"), s("c_int"), b"\x93".to_vec()].concat();
+        for before in [class.clone(), new.clone()] {
+            let bytes = [&b"\x80\x04"[..], &before, b"0", &new, &class, b"\x85R."].concat();
+            let seen = full(&mut oracle, Engine::CLoads, &bytes);
+            assert_eq!(seen.outcome, Outcome::Loaded, "{}: {:?}", python.version, seen.exception);
+        }
+    }
+}
+
 #[test]
 fn an_endless_load_is_ended() {
     let mut oracle = oracle_within(Duration::from_secs(1), vec![pythons().remove(0)]);

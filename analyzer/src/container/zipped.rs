@@ -74,6 +74,9 @@ pub(super) fn unpack(
                 let begun = (&mut entry).take(HEAD).read_to_end(&mut head);
                 let is_tensor = in_torch.as_deref().is_some_and(is_tensor);
                 // `numpy.load` takes any zip, and of its members whatever begins as an array.
+                if is_tensor {
+                    unpacker.contents.records.insert(path.clone(), entry.size());
+                }
                 if is_tensor && !head.starts_with(ARRAY) || npy::extent(&head) == Some(entry.size())
                 {
                     match begun {

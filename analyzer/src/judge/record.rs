@@ -3,7 +3,7 @@
 use assay_pickle::Opcode;
 
 use crate::domain::{Alive, GlobalId};
-use crate::verdict::{Held, Reason, Severity, Verdict};
+use crate::verdict::{Held, Reason, Severity, Storage, Verdict};
 
 /// Reasons kept a pickle: enough to see what is wrong, few enough to read.
 const MAX_REASONS: usize = 50;
@@ -29,6 +29,7 @@ pub(crate) struct Record {
     pickle: u32,
     facts: Option<Vec<String>>,
     holds: Vec<Held>,
+    storages: Vec<Storage>,
 }
 
 impl Default for Record {
@@ -47,6 +48,7 @@ impl Default for Record {
             pickle: 1,
             facts: None,
             holds: Vec::new(),
+            storages: Vec::new(),
         }
     }
 }
@@ -59,6 +61,7 @@ pub(crate) struct Findings {
     pub globals: Vec<String>,
     pub calls: Vec<String>,
     pub holds: Vec<Held>,
+    pub storages: Vec<Storage>,
 }
 
 impl Record {
@@ -176,6 +179,11 @@ impl Record {
         self.facts.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Notes a storage that is asked for here.
+    pub(crate) fn storage(&mut self, storage: Storage) {
+        self.storages.push(Storage { offset: self.offset, ..storage });
+    }
+
     /// The reasons so far.
     pub(crate) fn reasons(&self) -> &[Reason] {
         &self.reasons
@@ -191,6 +199,7 @@ impl Record {
             globals: std::mem::take(&mut self.globals),
             calls: std::mem::take(&mut self.calls),
             holds: std::mem::take(&mut self.holds),
+            storages: std::mem::take(&mut self.storages),
         }
     }
 }

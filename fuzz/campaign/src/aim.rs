@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use assay_analyzer::{
-    Condition, Contract, Entries, Form, Item, Kind, Part, Pattern, Policy, Signature, Way,
+    Condition, Contract, Entries, Form, Item, Kind, Part, Pattern, Policy, Signature, State, Way,
 };
 use assay_corpus::{GlobalName, Value};
 use assay_generator::{SafeGlobal, Template, idiom_pickle};
@@ -101,6 +101,12 @@ impl Idioms<'_> {
             Part::Named => self.with_callable_items(),
             Part::Callable => self.as_attributes(),
             Part::Unhashed => self.as_keys(),
+            // Grafts restore one again.
+            Part::Unheld => {
+                let states = self.contract.build.iter();
+                let conforming = |state: &State| self.material.conforming(&state.pattern);
+                states.flat_map(|state| self.built(&conforming(state))).collect()
+            }
             Part::Append => self.with(|idiom, any| idiom.items = Some(any)),
             Part::SetItem => self.with(|idiom, any| idiom.pairs = Some((any.clone(), any))),
             Part::Item(free) => self.with(|idiom, any| {
