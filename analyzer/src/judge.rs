@@ -245,6 +245,26 @@ impl<'p> Judge<'p, '_> {
         self.policy.minds_unhashed() && values.iter().any(unhashed)
     }
 
+    /// Whether the value is a scalar, or a tuple of such.
+    pub(crate) fn is_scalar_or_some(&self, value: Value) -> bool {
+        match value {
+            Value::Tuple(id) => {
+                let elements = self.heap.tuple(id);
+                self.spend(elements.len() as u64);
+                elements.iter().all(|element| self.is_scalar(*element))
+            }
+            value => self.is_scalar(value),
+        }
+    }
+
+    fn is_scalar(&self, value: Value) -> bool {
+        match value {
+            Value::Instance(_) => self.class_of(value).is_some_and(|class| class.scalar),
+            Value::Global(_) => self.contract_of(value).is_some(),
+            value => value.is_atom(),
+        }
+    }
+
     /// An instance that is given what must not be hashed must not be hashed itself. What holds it
     /// by then is not told of it.
     pub(crate) fn pass_on_unhashed(&mut self, instance: u32, values: &[Value]) {

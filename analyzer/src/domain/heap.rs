@@ -230,6 +230,11 @@ impl Heap {
         self.lists[list as usize].contents.traits.lose(Traits::HASHED);
     }
 
+    /// Notes that a list holds something else than scalars.
+    pub(crate) fn add_no_scalar(&mut self, list: u32) {
+        self.lists[list as usize].contents.traits.lose(Traits::SCALARS);
+    }
+
     /// Whether any list holds what must not be hashed: within which others it is, is not known.
     pub(crate) fn has_unhashed(&self) -> bool {
         self.some_unhashed

@@ -22,6 +22,9 @@ impl Judge<'_, '_> {
         };
         match pattern {
             Pattern::ListOver(shape) => self.is_list_over(among.get(*shape), value),
+            Pattern::ScalarsOver(shape) => {
+                self.is_list_over(among.get(*shape), value) && self.relies(value, Traits::SCALARS)
+            }
             Pattern::FieldsWithin(size) => {
                 let Value::Dict(id) = value else { return false };
                 self.relies(value, Traits::FIELDS)
@@ -180,7 +183,10 @@ impl Judge<'_, '_> {
             Pattern::Buffer => value == Value::Buffer,
             Pattern::List => matches!(value, Value::List(_)),
             // Only beside what they go by.
-            Pattern::ListOver(_) | Pattern::FieldsWithin(_) | Pattern::PartsWithin(_) => false,
+            Pattern::ListOver(_)
+            | Pattern::ScalarsOver(_)
+            | Pattern::FieldsWithin(_)
+            | Pattern::PartsWithin(_) => false,
             Pattern::ListOf(contents) => {
                 // The first of each pair is hashed, be it in a tuple or in a list.
                 let keyed = *contents == Contents::Pairs && self.heap.has_unhashed();

@@ -49,6 +49,9 @@ impl Machine<'_, '_> {
             for item in items {
                 if self.judge.policy.minds_entries() {
                     self.judge.heap.note_element(list, *item);
+                    if !self.judge.is_scalar_or_some(*item) {
+                        self.judge.heap.add_no_scalar(list);
+                    }
                 }
                 self.judge.heap.add_element(list, *item);
             }

@@ -195,7 +195,7 @@ impl Machine<'_, '_> {
         };
         // As the contract of numpy.ndarray tells them apart.
         let array = match class == ARRAYS[0] {
-            true if shape.is_empty() => "numpy:ndarray[scalar]",
+            true if shape.is_empty() => "numpy:ndarray[single]",
             true => array,
             false => class,
         };

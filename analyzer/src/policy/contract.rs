@@ -102,6 +102,8 @@ pub struct Contract {
     pub unhashed: bool,
     /// Whether an instance refers to no other object: its bytes may be anything.
     pub plain: bool,
+    /// Whether an instance is a scalar: printing, hashing and comparing it runs its own code only.
+    pub scalar: bool,
     /// Whether an instance calls what it was made of: as an attribute it stands for a method.
     pub callable: bool,
     /// Whether it can't be called, or makes a number or text of what it is given: as an attribute it

@@ -126,6 +126,8 @@ struct Row {
     #[serde(default)]
     plain: bool,
     #[serde(default)]
+    scalar: bool,
+    #[serde(default)]
     callable: bool,
     #[serde(default)]
     uncalled: bool,
@@ -193,6 +195,7 @@ impl Row {
             hash: self.hash,
             unhashed: self.unhashed,
             plain: self.plain,
+            scalar: self.scalar,
             callable: self.callable,
             uncalled: self.uncalled,
             total: self.total,

@@ -59,6 +59,8 @@ pub enum Pattern {
     ListOf(Contents),
     /// A `list` with as many elements as an array has whose shape is that item of the same tuple.
     ListOver(usize),
+    /// Such a list of nothing but scalars, or tuples of them.
+    ScalarsOver(usize),
     /// A short `list` each of whose elements is such.
     ListEach(Box<Pattern>),
     /// A `dict`.
@@ -237,7 +239,9 @@ impl Pattern {
     /// Whether it, or any within, asks for each entry of a list or dict.
     pub(crate) fn minds_entries(&self) -> bool {
         match self {
-            Self::ListEach(_) | Self::DictOf(_) | Self::FieldsWithin(_) => true,
+            Self::ListEach(_) | Self::DictOf(_) | Self::FieldsWithin(_) | Self::ScalarsOver(_) => {
+                true
+            }
             Self::TupleOf(signature) => signature.patterns.iter().any(Self::minds_entries),
             Self::AnyOf(alternatives) => alternatives.iter().any(Self::minds_entries),
             _ => false,
@@ -299,6 +303,7 @@ impl fmt::Display for Pattern {
             }
             Self::DictUncalled => f.write_str("dict of what can't be called"),
             Self::ListOver(shape) => write!(f, "list of as many values as item {shape} says"),
+            Self::ScalarsOver(shape) => write!(f, "list of as many scalars as item {shape} says"),
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
             Self::ListOf(Contents::Hashed) => f.write_str("list of what may be hashed"),
             Self::ListOf(_) => f.write_str("list of plain values"),

@@ -5,7 +5,7 @@
 //! integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, `nodes`, `lightgbm` and `xgboost` of certain bytes or text, a tuple of
 //! patterns in parentheses, or an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of
 //! any class that shares its contract) or global (`=builtins:object`). `'f'#` is that text and digits,
-//! `b'b'` such bytes. `list#1` is as long as the shape that is item 1 says. `list#atoms`, `list#pairs`,
+//! `b'b'` such bytes. `list#1` is as long as the shape that is item 1 says, `scalars#1` has scalars only. `list#atoms`, `list#pairs`,
 //! `attributes#atoms`, `attribute:data`, `fields#5` (within the bytes of item 5) say what a container holds (`attribute:_left/_right`: no
 //! keys but these), `list#hashed`, `tuple#hashed` and `hashed` that it may be hashed. `[int]` is a short
 //! list of such, `{data: list, name: hashed?}` a small dict with no other keys, or with others if `...` or `...atoms` ends it. `?` after a pattern makes
@@ -138,6 +138,9 @@ impl<'t> Parser<'t> {
         }
         if let Some(Ok(shape)) = word.strip_prefix("list#").map(str::parse) {
             return Ok(Pattern::ListOver(shape));
+        }
+        if let Some(Ok(shape)) = word.strip_prefix("scalars#").map(str::parse) {
+            return Ok(Pattern::ScalarsOver(shape));
         }
         if let Some(Ok(size)) = word.strip_prefix("fields#").map(str::parse) {
             return Ok(Pattern::FieldsWithin(size));

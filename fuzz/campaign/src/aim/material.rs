@@ -247,7 +247,9 @@ impl<'p> Material<'p> {
                 vec![Value::List(vec![Value::Int(1)]), Value::List(Vec::new())]
             }
             Pattern::ListOf(Contents::Pairs) => vec![Value::List(vec![pair()])],
-            Pattern::ListOver(_) | Pattern::ListOf(_) => vec![Value::List(vec![Value::Int(1)])],
+            Pattern::ListOver(_) | Pattern::ScalarsOver(_) | Pattern::ListOf(_) => {
+                vec![Value::List(vec![Value::Int(1)])]
+            }
             Pattern::Attributes(Attributes { names, .. }) if !names.is_empty() => {
                 let pairs = names.iter().map(|name| (text(name), Value::Dict(Vec::new())));
                 vec![Value::Dict(pairs.collect())]
