@@ -74,7 +74,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     corpus: Vec<PathBuf>,
     /// Aim at what conditions of the policy keep out, by name or how it begins (`numpy/`), rather
-    /// than try everything; repeat for more. `assay policy conditions` lists them
+    /// than try everything; repeat for more. `assay policy conditions` lists them. With `--corpus`,
+    /// objects are grafted into its pickles as well
     #[arg(long, value_name = "NAME", conflicts_with = "exhaustive")]
     aim: Vec<String>,
     /// Where everything goes [default: campaigns/<date>]

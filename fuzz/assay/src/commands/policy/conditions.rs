@@ -68,6 +68,9 @@ pub struct Measure {
     /// The first seed; the others follow
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Directory (or file) of pickles into which aimed objects are grafted; repeat for more
+    #[arg(long, value_name = "DIR")]
+    corpus: Vec<PathBuf>,
     /// Leave out the conditions of these results (JSON Lines of an earlier run)
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
@@ -184,6 +187,7 @@ pub fn measure(args: &Measure, globals: Globals) -> Result<Exit> {
         config.engines = args.oracle.engines();
         config.load_timeout = args.oracle.timeout();
         config.jobs = args.jobs.count();
+        config.corpus.clone_from(&args.corpus);
         config.time = Some(args.time);
         config.aim = Some(Aim::at(&policy, [condition]));
         let mut trials: Vec<Trial> = Vec::new();
