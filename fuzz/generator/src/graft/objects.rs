@@ -97,7 +97,9 @@ impl Objects {
                     .insert(index, Stored { object: *object, kind: self.made[*object].kind, at });
                 self.made[*object].last = at;
             }
-            Opcode::Pop => drop(stack.pop()?),
+            Opcode::Pop => {
+                stack.pop()?;
+            }
             Opcode::Dup => {
                 stack.last()?;
                 // A second name of the first is no object that can stand by itself.
