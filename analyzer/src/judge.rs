@@ -291,12 +291,6 @@ impl<'p> Judge<'p, '_> {
         }
     }
 
-    /// Whether the value may be a `str` or of a class made of it.
-    pub(crate) fn may_be_text(&self, value: Value) -> bool {
-        let scalar = |id| self.globals.get(self.heap.class(id)).key == "numpy:generic";
-        self.may_be_str(value) || matches!(value, Value::Instance(id) if scalar(id))
-    }
-
     /// Whether the value is an instance that the policy knows to refer to no other object.
     pub(crate) fn is_plain(&self, value: Value) -> bool {
         self.class_of(value).is_some_and(|contract| contract.plain)

@@ -211,7 +211,7 @@ impl Heap {
 
     /// Notes an element of a list.
     pub(crate) fn add_element(&mut self, list: u32, value: Value) {
-        let depth = self.depth(value);
+        let depth = if value.is_atom() { 0 } else { self.depth(value) };
         let entry = &mut self.lists[list as usize];
         entry.contents.add(value, depth);
         entry.len = entry.len.saturating_add(1);

@@ -53,6 +53,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// Whether it holds no other object and runs no code of anyone when used.
+    #[inline(always)]
     pub(crate) fn is_atom(self) -> bool {
         matches!(
             self,

@@ -4,9 +4,6 @@ use super::Judge;
 use crate::Policy;
 use crate::domain::{Value, is_hook, is_noted};
 
-/// Arguments whose text pandas takes for what may name a time zone.
-const ZONES: [&[u8]; 3] = [b"tz", b"dtype", b"freq"];
-
 /// Keys whose text means nothing to anyone, by their offsets: records have the same keys over and
 /// over, so most are found here.
 pub(crate) struct Ordinary([u32; Self::SLOTS]);
@@ -28,16 +25,21 @@ impl Ordinary {
 impl Judge<'_, '_> {
     /// Notes an entry: its key and its value.
     pub(crate) fn enter(&mut self, dict: u32, key: Value, value: Value) {
-        self.heap.add_value(dict, value);
-        match self.field_end(value) {
-            Some(end) => self.heap.add_field(dict, end),
-            None => self.heap.add_no_field(dict),
+        let atom = value.is_atom();
+        if atom {
+            self.heap.add_atom(dict);
+        } else {
+            self.heap.add_value(dict, value);
+            match self.field_end(value) {
+                Some(end) => self.heap.add_field(dict, end),
+                None => self.heap.add_no_field(dict),
+            }
         }
         if let Value::Str(offset) = key
             && *self.ordinary.slot(offset) == offset
         {
             self.heap.add_ordinary_key(dict, offset);
-            if self.may_be_called(value) {
+            if !atom && self.may_be_called(value) {
                 self.heap.add_callable(dict);
             }
             return;
@@ -45,9 +47,6 @@ impl Judge<'_, '_> {
         let text = self.text_of(key);
         let text = text.as_deref();
         self.heap.add_key(dict, key, text);
-        if text.is_some_and(|text| ZONES.contains(&text)) && self.may_be_text(value) {
-            self.heap.add_zone(dict);
-        }
         if self.does_more_than_stand(text, value) {
             self.heap.add_callable(dict);
         }
@@ -60,10 +59,7 @@ impl Judge<'_, '_> {
 
     /// Whether a key of that text says no more than that it is one.
     fn means_nothing(&self, text: &[u8]) -> bool {
-        !is_noted(text)
-            && !ZONES.contains(&text)
-            && !self.policy.keeps(text)
-            && !self.policy.wants_atom(text)
+        !is_noted(text) && !self.policy.keeps(text) && !self.policy.wants_atom(text)
     }
 
     /// Whether an item may be set as an attribute: under a name that nothing looks up, and nothing

@@ -327,7 +327,6 @@ fn traits(contents: Contents) -> Traits {
         Contents::Pairs => Traits::PAIRS,
         Contents::Hashed => Traits::HASHED,
         Contents::NoArgs => Traits::NO_ARGS,
-        Contents::NoZones => Traits::NO_ZONES,
     }
 }
 

@@ -15,12 +15,19 @@ impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
     pub(super) fn keep(&mut self, items: &[Value]) {
         for item in items {
-            match item {
-                Value::Global(id) if !self.judge.globals.get(*id).kept => {
-                    self.judge.fact(Fact::Keep(*id));
-                }
-                item => self.judge.heap.hold_one(*item),
+            // Most of what is kept is text and numbers.
+            if !item.is_atom() {
+                self.keep_object(*item);
             }
+        }
+    }
+
+    fn keep_object(&mut self, object: Value) {
+        match object {
+            Value::Global(id) if !self.judge.globals.get(id).kept => {
+                self.judge.fact(Fact::Keep(id));
+            }
+            object => self.judge.heap.hold_one(object),
         }
     }
 

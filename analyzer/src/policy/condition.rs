@@ -207,9 +207,7 @@ fn let_callables(pattern: &mut Pattern) -> bool {
 /// Lets attributes of any name hold anything that can't be called; whether that changes anything.
 fn let_hold_anything(pattern: &mut Pattern) -> bool {
     match pattern {
-        Pattern::Attributes(attributes)
-            if matches!(attributes.holds, Contents::NoArgs | Contents::NoZones) =>
-        {
+        Pattern::Attributes(attributes) if attributes.holds == Contents::NoArgs => {
             attributes.holds = Contents::Any;
             true
         }

@@ -140,8 +140,6 @@ pub enum Contents {
     Hashed,
     /// Anything, but not under the key `args`.
     NoArgs,
-    /// Anything, but no text under `tz`, `dtype` or `freq`, which may name a file of a time zone.
-    NoZones,
     /// Anything, and `values` may be among the keys.
     WithValues,
 }

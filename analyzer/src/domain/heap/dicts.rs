@@ -10,9 +10,10 @@ impl Heap {
         self.dicts[dict as usize].contents.add(value, depth);
     }
 
-    /// Notes that a value of the dict is text that may name a time zone.
-    pub(crate) fn add_zone(&mut self, dict: u32) {
-        self.dicts[dict as usize].contents.traits.lose(Traits::NO_ZONES);
+    /// Notes a value of a dict that holds nothing.
+    #[inline]
+    pub(crate) fn add_atom(&mut self, dict: u32) {
+        self.dicts[dict as usize].contents.traits.lose(Traits::PAIRS.and(Traits::FIELDS));
     }
 
     /// Notes that a value of the dict can be called.

@@ -24,15 +24,13 @@ impl Traits {
     pub(crate) const NO_VALUES: Self = Self(32);
     /// No value can be called: as an attribute it would stand for a method.
     pub(crate) const UNCALLED: Self = Self(64);
-    /// No text stands under `tz`, `dtype` or `freq`.
-    pub(crate) const NO_ZONES: Self = Self(128);
     /// No key may be a name that unpickling or the interpreter looks up.
     pub(crate) const NO_HOOKS: Self = Self(256);
     /// Of what it holds, nothing must not be hashed.
     pub(crate) const HASHED: Self = Self(1024);
     /// Elements of a list are scalars, or tuples of scalars.
-    pub(crate) const SCALARS: Self = Self(4096);
-    const ALL: Self = Self(511 | 1024 | 4096);
+    pub(crate) const SCALARS: Self = Self(128);
+    const ALL: Self = Self(511 | 1024);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     pub(super) const GIVEN: Self = Self(512);

@@ -181,7 +181,6 @@ impl<'t> Parser<'t> {
             "attributes#callables" => {
                 Pattern::Attributes(Attributes { callables: true, ..Attributes::of(Contents::Any) })
             }
-            "attributes#nozones" => Pattern::Attributes(Attributes::of(Contents::NoZones)),
             "attributes#noargs" => Pattern::Attributes(Attributes::of(Contents::NoArgs)),
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
