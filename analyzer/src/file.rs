@@ -58,7 +58,7 @@ pub fn analyze_file(bytes: &[u8], policy: &Policy) -> FileAnalysis {
 /// side, by the threads of the `rayon` pool that it is called in.
 pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> FileAnalysis {
     let contents = container::open(bytes, limits);
-    let judged = |payload: &Payload<'_>| items_of(payload, &contents.records, policy, limits);
+    let judged = |payload: &Payload<'_>| items_of(payload, archive(&contents), policy, limits);
     let mut items: Vec<FileItem> = match contents.payloads.as_slice() {
         // Most files: nothing to divide, and no other thread to wake.
         [one] => judged(one),
@@ -73,10 +73,15 @@ pub fn analyze_file_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> File
     FileAnalysis { verdict, format: contents.format, items }
 }
 
+/// Whether members may be of an archive that `torch.save` wrote, and how long its records are.
+fn archive<'c>(contents: &'c container::Contents<'_>) -> (bool, &'c HashMap<String, u64>) {
+    (contents.format == Some("zip") || !contents.records.is_empty(), &contents.records)
+}
+
 /// What is said of a payload.
 fn items_of(
     payload: &Payload<'_>,
-    records: &HashMap<String, u64>,
+    (in_archive, records): (bool, &HashMap<String, u64>),
     policy: &Policy,
     limits: &Limits,
 ) -> Vec<FileItem> {
@@ -89,7 +94,8 @@ fn items_of(
             let bytes = &payload.bytes[held.offset..held.offset + held.length];
             held.verdict = Some(analyze_with(bytes, policy, limits).verdict);
         }
-        if let (Some("torch.load"), Some(member)) = (payload.loader, &payload.member) {
+        // Which folder of an archive torch takes, it says itself: any may be its.
+        if let Some(member) = payload.member.as_ref().filter(|_| in_archive) {
             storages::compare(&mut pickle, member, records);
         }
         shift(&mut pickle, payload.offset);

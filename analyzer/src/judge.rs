@@ -273,7 +273,14 @@ impl<'p> Judge<'p, '_> {
         }
         self.heap.mark_unhashed(instance);
         let target = Value::Instance(instance);
-        if self.heap.is_held(target) && self.class_of(target).is_none_or(|class| class.hash) {
+        if self.class_of(target).is_none_or(|class| class.hash) {
+            self.doubt_late_unhashed(target);
+        }
+    }
+
+    /// Doubts that what must not be hashed is put into what something holds already.
+    pub(crate) fn doubt_late_unhashed(&mut self, target: Value) {
+        if self.heap.is_held(target) {
             let message = "puts what must not be hashed into what something holds, and may hash";
             self.record.doubt("hash", message, Alive::NONE);
         }

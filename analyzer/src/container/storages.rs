@@ -33,9 +33,9 @@ const WIDTHS: [(&str, u64); 13] = [
 /// Doubts a pickle of that member whose storages are not as long as their records, whose sizes are
 /// given by member.
 pub(crate) fn compare(pickle: &mut PickleAnalysis, member: &str, sizes: &HashMap<String, u64>) {
-    let Some(folder) = folder(member) else { return };
+    let folder = folder(member);
     let is_true = |storage: &Storage| {
-        let record = |key: &str| sizes.get(&format!("{folder}{RECORDS}{key}"));
+        let record = |key: &str| sizes.get(&format!("{}{RECORDS}{key}", folder?));
         let length = storage.key.as_deref().and_then(record);
         length.is_some() && bytes_of(storage).as_ref() == length
     };

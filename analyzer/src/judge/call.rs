@@ -164,6 +164,7 @@ impl<'p> Judge<'p, '_> {
                     }
                 }
             }
+            Returns::Argument(index) => args.get(*index).copied().unwrap_or(Value::Unknown),
             Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
                 Some(class) => self.measured(class, depth, weight, args),
                 None => Value::Allowed,

@@ -42,9 +42,13 @@ impl Judge<'_, '_> {
     fn are_keys(&self, names: Value, dict: u32) -> bool {
         let Value::Tuple(names) = names else { return false };
         let Some(entries) = self.heap.entries(dict) else { return false };
-        let mut keys: Vec<_> = entries.iter().filter_map(|(key, _)| self.text_of(*key)).collect();
+        // An 8-bit text is another key where it is read as `bytes`.
+        let text = |value: Value| Some((matches!(value, Value::Str8(_)), self.text_of(value)?));
+        let mut keys: Vec<_> = entries.iter().filter_map(|(key, _)| text(*key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
         self.heap.tuple(names).iter().all(|name| {
-            let name = self.text_of(*name);
+            let name = text(*name);
             let found = keys.iter().position(|key| name.as_ref() == Some(key));
             found.map(|found| keys.swap_remove(found)).is_some()
         })
@@ -131,7 +135,7 @@ impl Judge<'_, '_> {
             }
             Pattern::StrNumbered(prefix) => self.text_of(value).is_some_and(|text| {
                 let number = text.strip_prefix(prefix.as_bytes()).unwrap_or_default();
-                matches!(number.len(), 1..=9) && number.iter().all(u8::is_ascii_digit)
+                matches!(number.len(), 1..=8) && number.iter().all(u8::is_ascii_digit)
             }),
             Pattern::Zone => {
                 matches!(value, Value::Str(_))

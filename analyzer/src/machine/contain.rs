@@ -51,6 +51,7 @@ impl Machine<'_, '_> {
         self.change(target, items, "append");
         if let Value::List(list) = target {
             if self.judge.holds_unhashed(items) {
+                self.judge.doubt_late_unhashed(target);
                 self.judge.heap.add_unhashed(list);
             }
             for item in items {
@@ -99,6 +100,7 @@ impl Machine<'_, '_> {
         self.change(target, items, "setitem");
         if let Value::Dict(dict) = target {
             if self.judge.holds_unhashed(items) {
+                self.judge.doubt_late_unhashed(target);
                 self.judge.heap.add_unhashed_value(dict);
             }
             for pair in items.chunks_exact(2) {

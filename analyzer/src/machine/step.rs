@@ -337,6 +337,7 @@ impl Machine<'_, '_> {
 
     /// INST and OBJ: without arguments a class is made by `__new__`, else it is called.
     fn instantiate(&mut self, class: Value, args: Vec<Value>) {
+        self.keep(&args);
         let value = if args.is_empty() && !self.judge.is_function(class) {
             self.judge.fact(Fact::New { class, args: Some(args), keywords: false })
         } else {

@@ -228,7 +228,11 @@ impl Machine<'_, '_> {
         let result = result
             .filter(|result| self.class_key(*result).is_some_and(|key| key.starts_with(ARRAYS[0])));
         let result = result.ok_or_else(|| Fault::lost("what stands for an array is none"))?;
-        if let Some(top) = self.stack.last_mut() {
+        let plain = self.wrapped.as_ref().is_some_and(|wrapped| wrapped.array == ARRAYS[0]);
+        if !plain {
+            // It becomes one of the wrapper's class.
+            self.replace_wrapper();
+        } else if let Some(top) = self.stack.last_mut() {
             *top = result;
         }
         Ok(())

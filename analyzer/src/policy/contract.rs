@@ -23,6 +23,8 @@ pub enum Returns {
     Instance,
     /// An instance of the class given as that argument.
     InstanceOfArgument(usize),
+    /// That argument itself.
+    Argument(usize),
     /// Something of a built-in type.
     Pattern(Pattern),
     /// An instance of another class of the policy, `module:name`.

@@ -291,6 +291,10 @@ fn returns(text: &str) -> Result<Returns, String> {
         let index = index.parse().map_err(|_| format!("returns `{text}`: expected a number"))?;
         return Ok(Returns::InstanceOfArgument(index));
     }
+    if let Some(index) = text.strip_prefix("argument ") {
+        let index = index.parse().map_err(|_| format!("returns `{text}`: expected a number"))?;
+        return Ok(Returns::Argument(index));
+    }
     Ok(match Pattern::parse(text)? {
         Pattern::InstanceOf(name) => Returns::InstanceOf(name),
         Pattern::GlobalIs(name) => Returns::Global(name),
