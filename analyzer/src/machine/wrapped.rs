@@ -188,7 +188,9 @@ impl Machine<'_, '_> {
         let Value::Instance(id) = dtype else { return None };
         let array = match self.class_key(dtype)? {
             "numpy:dtype[object]" => return Some((Behind::Pickle, class)),
-            "numpy:dtype" | "numpy:dtype[time]" => ARRAYS[0],
+            "numpy:dtype" | "numpy:dtype[8]" => ARRAYS[0],
+            "numpy:dtype[time]" => "numpy:ndarray[time]",
+            "numpy:dtype[node_data]" => "numpy:ndarray[node_data]",
             "numpy:dtype[byte]" | "numpy:dtype[text]" => "numpy:ndarray[text]",
             "numpy:dtype[void]" => "numpy:ndarray[void]",
             _ => return None,
