@@ -386,6 +386,9 @@ impl<'p> Judge<'p, '_> {
             }
             return target;
         }
+        if let Value::Instance(id) = target {
+            self.heap.forget_size(id);
+        }
         self.note(target, |judge| How::Built(judge.kind_of(state)));
         let message = self.words(|judge| {
             format!(

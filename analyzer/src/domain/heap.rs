@@ -322,6 +322,11 @@ impl Heap {
         self.made[instance as usize].size = size;
     }
 
+    /// Notes that it is not known how many bytes an element has.
+    pub(crate) fn forget_size(&mut self, instance: u32) {
+        self.made[instance as usize].size = UNSIZED;
+    }
+
     /// How many bytes an element has, if the value is a type of which that is known.
     pub(crate) fn element_size(&self, value: Value) -> Option<u64> {
         let Value::Instance(id) = value else { return None };

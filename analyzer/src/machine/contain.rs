@@ -104,7 +104,6 @@ impl Machine<'_, '_> {
                 self.judge.heap.add_unhashed_value(dict);
             }
             for pair in items.chunks_exact(2) {
-                self.keep_entry(dict, pair[0], pair[1]);
                 if self.judge.policy.minds_entries() {
                     self.judge.heap.note_entry(dict, pair[0], pair[1]);
                 }

@@ -192,9 +192,7 @@ impl Machine<'_, '_> {
             Opcode::Reduce => {
                 let (args, callee) = (self.pop()?, self.pop()?);
                 let args = self.elements(args);
-                let kept = if self.wrapped.is_some() { args.clone() } else { None };
                 let value = self.judge.fact(Fact::Call { callee, args });
-                self.keep_size(value, kept.as_deref());
                 self.stack.push(value);
             }
             Opcode::Inst => {

@@ -2,10 +2,9 @@
 //!
 //! `joblib/numpy_pickle.py` NumpyUnpickler.load_build puts the array in the wrapper's place: its
 //! raw bytes, as many as the wrapper's `shape` and `dtype` say, or another pickle if they are
-//! objects. To follow, the values of small dicts and the sizes of types are kept here, which a
-//! plain load never needs.
+//! objects.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{Fault, Machine};
 use crate::domain::Value;
@@ -16,29 +15,13 @@ const WRAPPER: &str = "joblib.numpy_pickle:NumpyArrayWrapper";
 /// The classes of arrays that joblib rebuilds without calling anything of the pickle's.
 const ARRAYS: [&str; 3] = ["numpy:ndarray", "numpy:matrix", "numpy:memmap"];
 
-/// Entries of a dict that are kept: a wrapper has six. Of a dict with more nothing is known, since
-/// a later entry takes an earlier one's place.
-const KEPT: usize = 16;
-
-/// Bytes of the longest name of a type that NumPy takes, such as `U4294967295`.
-const LONGEST: usize = 16;
-
 /// Attributes of a wrapper.
 const KEYS: [&[u8]; 6] =
     [b"subclass", b"shape", b"order", b"dtype", b"allow_mmap", b"numpy_array_alignment_bytes"];
 
-/// Bytes of the longest key that an array's wrapper may have: longer ones are none of its own.
-const LONGEST_KEY: usize = 64;
-
-/// Keys and values of a dict, in order.
-type Entries = Vec<(Vec<u8>, Value)>;
-
 /// What following needs to know.
 #[derive(Debug)]
 pub(crate) struct Wrapped {
-    /// By dict; none if not every entry is known.
-    entries: HashMap<u32, Option<Entries>>,
-    sizes: HashMap<u32, u64>,
     /// Wrappers that have their state. What a second one lacks they keep from the first.
     built: HashSet<u32>,
     /// Of what class the array is whose wrapper was restored last.
@@ -49,13 +32,7 @@ pub(crate) struct Wrapped {
 
 impl Wrapped {
     pub(super) fn new(pads: bool) -> Self {
-        Self {
-            entries: HashMap::new(),
-            sizes: HashMap::new(),
-            built: HashSet::new(),
-            array: ARRAYS[0],
-            pads,
-        }
+        Self { built: HashSet::new(), array: ARRAYS[0], pads }
     }
 }
 
@@ -73,61 +50,6 @@ pub(crate) enum Behind {
 }
 
 impl Machine<'_, '_> {
-    pub(super) fn keep_entry(&mut self, dict: u32, key: Value, value: Value) {
-        let Some(wrapped) = &mut self.wrapped else { return };
-        let entries = wrapped.entries.entry(dict).or_insert_with(|| Some(Vec::new()));
-        let key = self.judge.text_of(key);
-        match (entries.as_mut(), key.as_deref()) {
-            (Some(kept), Some(key)) if kept.len() < KEPT && key.len() <= LONGEST_KEY => {
-                kept.push((key.to_vec(), value));
-            }
-            // Too many, too long, or a key that may be any.
-            _ => *entries = None,
-        }
-    }
-
-    /// Notes the size of an element that a type's name gives.
-    pub(super) fn keep_size(&mut self, made: Value, args: Option<&[Value]>) {
-        let (Value::Instance(id), Some([name, ..]), true) = (made, args, self.wrapped.is_some())
-        else {
-            return;
-        };
-        let Some(name) = self.judge.text_of(*name).filter(|name| name.len() <= LONGEST) else {
-            return;
-        };
-        let digits = name.iter().position(u8::is_ascii_digit).unwrap_or(name.len());
-        let (kind, digits) = name.split_at(digits);
-        let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
-        let unit = if kind == b"U" { 4 } else { 1 };
-        if let (Some(size), Some(wrapped)) = (size, &mut self.wrapped) {
-            wrapped.sizes.insert(id, size.saturating_mul(unit));
-        }
-    }
-
-    /// Notes the size of an element that a type's state gives: of types whose size is not that of
-    /// their name alone, others ignore it (`descriptor.c` arraydescr_setstate).
-    fn keep_state(&mut self, target: Value, state: Value) {
-        let sized =
-            matches!(self.class_key(target), Some("numpy:dtype[text]" | "numpy:dtype[void]"));
-        let (Value::Instance(id), Value::Tuple(state), true) = (target, state, sized) else {
-            return;
-        };
-        let state = self.judge.heap.tuple(state);
-        let size = match (state.get(2), state.get(5)) {
-            // What a memory map takes of an array in an element is not what the state says.
-            (subarray, _) if subarray != Some(&Value::None) => None,
-            (_, Some(Value::Int(size @ 0..))) => Some(*size as u64),
-            (_, Some(Value::Bool(size))) => Some(u64::from(*size)),
-            _ => None,
-        };
-        if let Some(wrapped) = &mut self.wrapped {
-            match size {
-                Some(size) => wrapped.sizes.insert(id, size),
-                None => wrapped.sizes.remove(&id),
-            };
-        }
-    }
-
     /// What lies behind the BUILD that was just run.
     pub(crate) fn behind_build(&mut self, end: usize, state: Value) -> Result<Behind, Fault> {
         if self.wrapped.is_none() {
@@ -135,7 +57,6 @@ impl Machine<'_, '_> {
         }
         let target = self.top()?;
         if self.class_key(target) != Some(WRAPPER) {
-            self.keep_state(target, state);
             return Ok(Behind::Opcode);
         }
         if let (Value::Instance(id), Some(wrapped)) = (target, &mut self.wrapped)
@@ -159,13 +80,14 @@ impl Machine<'_, '_> {
     fn array_behind(&self, state: Value) -> Option<(Behind, &'static str)> {
         let Value::Dict(state) = state else { return None };
         let wrapped = self.wrapped.as_ref()?;
-        let entries = wrapped.entries.get(&state)?.as_ref()?;
+        let entries = self.judge.heap.entries(state)?;
+        let is = |key: Value, name: &[u8]| self.judge.text_of(key).is_some_and(|key| *key == *name);
         // Any other may stand for a method that reads.
-        if !entries.iter().all(|(key, _)| KEYS.contains(&&**key)) {
+        if !entries.iter().all(|(key, _)| KEYS.iter().any(|name| is(*key, name))) {
             return None;
         }
         let entry = |name: &[u8]| {
-            let mut found = entries.iter().filter(|(key, _)| key == name);
+            let mut found = entries.iter().filter(|(key, _)| is(*key, name));
             found.next().map(|(_, value)| *value).filter(|_| found.next().is_none())
         };
         let class = match entry(b"subclass")? {
@@ -185,7 +107,6 @@ impl Machine<'_, '_> {
             count = count.checked_mul(*length as u64)?;
         }
         let dtype = entry(b"dtype")?;
-        let Value::Instance(id) = dtype else { return None };
         let array = match self.class_key(dtype)? {
             "numpy:dtype[object]" => return Some((Behind::Pickle, class)),
             "numpy:dtype" | "numpy:dtype[8]" => ARRAYS[0],
@@ -201,7 +122,7 @@ impl Machine<'_, '_> {
             true => array,
             false => class,
         };
-        let bytes = count.checked_mul(*wrapped.sizes.get(&id)?)?;
+        let bytes = count.checked_mul(self.judge.heap.element_size(dtype)?)?;
         let behind = match entry(b"numpy_array_alignment_bytes") {
             None | Some(Value::None) => Behind::Bytes(bytes),
             Some(Value::Int(_)) if wrapped.pads => Behind::Padded(bytes),
