@@ -208,15 +208,9 @@ impl Judge<'_, '_> {
                 matches!(value, Value::Dict(_))
                     && self.relies(value, Traits::UNCALLED.and(Traits::NO_HOOKS))
             }
-            Pattern::Attributes(Attributes { names, holds, callables }) => {
-                let mut wanted = traits(*holds).and(Traits::ATTRIBUTES);
-                if *holds != Contents::WithValues {
-                    wanted = wanted.and(Traits::NO_VALUES);
-                }
-                if !callables {
-                    wanted = wanted.and(Traits::UNCALLED);
-                }
-                self.has_no_keys_but(names, value) && self.relies(value, wanted)
+            Pattern::Attributes(attributes) => {
+                let wanted = asked_of(attributes).and(traits(attributes.holds));
+                self.has_no_keys_but(&attributes.names, value) && self.relies(value, wanted)
             }
             Pattern::Set => value == Value::Set,
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
@@ -283,17 +277,12 @@ impl Judge<'_, '_> {
                     met[at] = true;
                     self.matches(&of[at].value, *value)
                 }
-                None => match others {
-                    None => false,
-                    Some(Contents::Atoms) => value.is_atom(),
-                    Some(_) => true,
-                },
+                None => others.as_ref().is_some_and(|attributes| {
+                    attributes.holds != Contents::Atoms || value.is_atom()
+                }),
             }
         };
-        let wanted = match others.is_some() {
-            true => Traits::ATTRIBUTES.and(Traits::NO_VALUES).and(Traits::UNCALLED),
-            false => Traits::ATTRIBUTES,
-        };
+        let wanted = others.as_ref().map_or(Traits::ATTRIBUTES, asked_of);
         entries.iter().all(conforms)
             && of.iter().zip(met).all(|(entry, met)| met || entry.optional)
             && self.relies(value, wanted)
@@ -322,6 +311,18 @@ impl Judge<'_, '_> {
             _ => false,
         }
     }
+}
+
+/// What is asked of all that a dict of attributes holds, but for what `traits` says.
+fn asked_of(Attributes { holds, callables, .. }: &Attributes) -> Traits {
+    let mut wanted = Traits::ATTRIBUTES;
+    if *holds != Contents::WithValues {
+        wanted = wanted.and(Traits::NO_VALUES);
+    }
+    if !callables {
+        wanted = wanted.and(Traits::UNCALLED);
+    }
+    wanted
 }
 
 fn traits(contents: Contents) -> Traits {

@@ -199,6 +199,11 @@ fn let_callables(pattern: &mut Pattern) -> bool {
         {
             attributes.callables = true;
         }
+        Pattern::DictOf(Entries { others: Some(attributes), .. })
+            if !attributes.callables && attributes.holds != Contents::Atoms =>
+        {
+            attributes.callables = true;
+        }
         _ => return false,
     }
     true

@@ -112,8 +112,8 @@ pub enum Pattern {
 pub struct Entries {
     /// The keys that are spoken of.
     pub of: Vec<Item>,
-    /// What others may hold, as [`Pattern::Attributes`] has them; `None` if there may be none.
-    pub others: Option<Contents>,
+    /// What is asked of others, which are attributes; `None` if there may be none.
+    pub others: Option<Attributes>,
 }
 
 /// A key that a dict may have, and what stands under it.
@@ -295,7 +295,7 @@ impl fmt::Display for Pattern {
                 }
                 f.write_str(match others {
                     None => "}",
-                    Some(Contents::Atoms) => ", … of plain values}",
+                    Some(Attributes { holds: Contents::Atoms, .. }) => ", … of plain values}",
                     Some(_) => ", …}",
                 })
             }

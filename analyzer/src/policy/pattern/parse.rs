@@ -1,15 +1,24 @@
 //! Reads patterns.
 //!
-//! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. A pattern is a list of
-//! alternatives separated by `|`, each a kind (`int`, `list`, `class`…), a string literal, a range of
-//! integers (`0..255`), `ratio`, `regex` or `zone` of certain texts, `nodes`, `lightgbm` and `xgboost` of certain bytes or text, a tuple of
-//! patterns in parentheses, or an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of
-//! any class that shares its contract) or global (`=builtins:object`). `'f'#` is that text and digits,
-//! `b'b'` such bytes. `list#1` is as long as the shape that is item 1 says, `scalars#1` has scalars only. `list#atoms`, `list#pairs`,
-//! `attributes#atoms`, `attribute:data`, `fields#5` (within the bytes of item 5) say what a container holds (`attribute:_left/_right`: no
-//! keys but these), `list#hashed`, `tuple#hashed` and `hashed` that it may be hashed. `[int]` is a short
-//! list of such, `{data: list, name: hashed?}` a small dict with no other keys, or with others if `...` or `...atoms` ends it. `?` after a pattern makes
-//! it and what follows optional; `*` after the last lets it repeat, `*9` up to nine times.
+//! A signature is a comma-separated list of patterns: `str, 'latin1'|'latin-1'`. `?` after a pattern
+//! makes it and what follows optional; `*` after the last lets it repeat, `*9` up to nine times.
+//!
+//! A pattern is a list of alternatives separated by `|`, each
+//! - a kind (`int`, `list`, `class`…), `hashed` for what may be hashed, or `class#called` for a class that
+//!   may be called without arguments;
+//! - a string literal, with `#` behind it and digits after it (`'f'#`), such bytes (`b'b'`), or a range of
+//!   integers (`0..255`);
+//! - `ratio`, `regex` or `zone` of certain texts, `nodes`, `lightgbm` and `xgboost` of certain bytes or text;
+//! - a tuple of patterns in parentheses;
+//! - `[int]`, a short list of such, or a list that is as long as the shape that is item 1 says, of anything
+//!   (`list#1`) or of scalars (`scalars#1`);
+//! - `{data: list, name: hashed?}`, a small dict with no other keys, or with others if `...` or `...atoms`
+//!   ends it;
+//! - a list, tuple or dict of which is said what it holds: `list#atoms`, `list#pairs`, `list#hashed`,
+//!   `tuple#hashed`, `attributes#atoms`, `attribute:_left/_right` (no keys but these), `fields#5` and
+//!   `parts#5` (within the bytes of item 5);
+//! - an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its
+//!   contract) or global (`=builtins:object`).
 
 use super::{Attributes, Contents, Entries, Item, Pattern, Signature};
 
@@ -200,9 +209,9 @@ impl<'t> Parser<'t> {
         loop {
             self.skip_spaces();
             if self.take("...atoms") {
-                entries.others = Some(Contents::Atoms);
+                entries.others = Some(Attributes::of(Contents::Atoms));
             } else if self.take("...") {
-                entries.others = Some(Contents::Any);
+                entries.others = Some(Attributes::of(Contents::Any));
             }
             if self.take("}") {
                 return Ok(Pattern::DictOf(entries));
