@@ -148,6 +148,22 @@ fn tensors_take_no_memory() {
     assert_eq!(within(&damaged, small).verdict, Verdict::Unproven);
 }
 
+/// torch takes the size from the pickle, and the folder from the archive's first entry.
+#[test]
+fn storages_are_as_long_as_their_records() {
+    let pickle =
+        b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02tQ.";
+    let file = |record: &[u8]| zip(&[("m/data.pkl", &pickle[..]), ("m/data/0", record)]);
+    assert_eq!(judge(&file(&[0; 8])).verdict, Verdict::Safe);
+    for length in [4, 12] {
+        assert_eq!(rules(&judge(&file(&vec![0; length]))), ["storage"], "{length}");
+    }
+    let other = zip(&[("m/x/data.pkl", b"N."), ("m/data.pkl", pickle), ("m/data/0", &[0; 4])]);
+    assert_eq!(rules(&judge(&other)), ["storage"]);
+    let elsewhere = zip(&[("m/data.pkl", b"N."), ("m/other", pickle), ("m/data/0", &[0; 8])]);
+    assert_eq!(rules(&judge(&elsewhere)), ["storage"]);
+}
+
 #[test]
 fn bombs_run_out_of_their_budgets() {
     let zeros = vec![0; 100 << 20];

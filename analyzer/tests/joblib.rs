@@ -61,6 +61,28 @@ fn arrays_are_followed() {
     assert_eq!(judge(&file).verdict, Verdict::Safe);
 }
 
+/// What stands for an array of objects is asked for its type, and for methods.
+#[test]
+fn the_pickle_of_an_array_gives_an_array() {
+    let objects = |inner: &[u8]| {
+        let file = [&wrapper(1, &dtype("O8", b""), b"")[..], inner, b"."].concat();
+        judge(&file).verdict
+    };
+    let array = [
+        &b"\x80\x04"[..],
+        &global("numpy.core.multiarray", "_reconstruct"),
+        &global("numpy", "ndarray"),
+        b"K\0\x85C\x01b\x87R(K\x01K\x01\x85",
+        &dtype("O8", b""),
+        b"\x89]Natb.",
+    ]
+    .concat();
+    assert_eq!(objects(&array), Verdict::Safe);
+    assert_eq!(objects(b"\x80\x04N."), Verdict::Unproven);
+    let other = [&b"\x80\x04"[..], &global("collections", "deque"), b")R."].concat();
+    assert_eq!(objects(&other), Verdict::Unproven);
+}
+
 #[test]
 fn a_later_entry_takes_an_earlier_ones_place() {
     let again = [&text("shape")[..], b"K\x02\x85"].concat();

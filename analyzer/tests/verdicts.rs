@@ -67,6 +67,15 @@ fn arguments_matter() {
     assert_unproven(b"c__builtin__\niter\n(c__builtin__\nset\nNtR.", "arguments");
 }
 
+/// A factory is called without arguments wherever an item is looked up.
+#[test]
+fn factories_may_be_called_without_arguments() {
+    let factory = |name: &str| format!("ccollections\ndefaultdict\n(c{name}\ntR.");
+    assert_safe(factory("builtins\nlist").as_bytes());
+    assert_unproven(factory("uuid\nUUID").as_bytes(), "arguments");
+    assert_unproven(factory("copyreg\n_reconstructor").as_bytes(), "arguments");
+}
+
 #[test]
 fn arguments_that_are_no_tuple_part_c_from_python() {
     assert_unproven(b"ccollections\nOrderedDict\n]R.", "arguments");
@@ -180,6 +189,19 @@ fn what_is_nested_from_the_outside_in_is_bounded() {
     };
     assert_safe(&exceptions(5_000));
     assert_unproven(&exceptions(20_000), "nesting");
+}
+
+/// A function that gives back its argument gives back all that it holds.
+#[test]
+fn what_is_given_back_is_what_was_given() {
+    let torch = Policy::load(&["torch"]).expect("the profile is built in");
+    let key = |count| {
+        let calls = b"ctorch.jit._pickle\nrestore_type_tag\n".repeat(count);
+        let pickle = [&b"}"[..], &calls, b"N", &b"Vx\n\x86R\x85".repeat(count), b"Ns."].concat();
+        analyze(&pickle, &torch)
+    };
+    assert_eq!(key(10).verdict, Verdict::Safe);
+    assert!(key(2_000).reasons().any(|reason| reason.rule == "nesting"));
 }
 
 /// Sixty tuples that hold the one before twice: whoever goes through them never ends. Calls may, and

@@ -71,6 +71,22 @@ mod tests {
         assert_eq!(parts("U3", "(ELEMENTI1\nt", 11), Verdict::Unproven);
     }
 
+    /// What something holds, or was restored already, is what others go by.
+    #[test]
+    fn types_are_restored_once_and_before_they_are_held() {
+        let policy = Policy::load(&["numpy"]).unwrap();
+        let judged = |pickle: &str| analyze(pickle.as_bytes(), &policy).verdict;
+        let (made, state) = ("cnumpy\ndtype\n(VS4\nI0\nI1\ntR", "(I3\nV|\nNNNI4\nI1\nI0\ntb");
+        assert_eq!(judged(&format!("{made}{state}.")), Verdict::Safe);
+        assert_eq!(judged(&format!("{made}{state}{state}.")), Verdict::Unproven);
+        assert_eq!(judged(&format!("({made}p0\nlg0\n{state}.")), Verdict::Unproven);
+        // Nor does a state say another size than the name, or by another kind of number.
+        for size in ["I5\n", "I01\n"] {
+            let other = state.replace("I4\n", size);
+            assert_eq!(judged(&format!("{made}{other}.")), Verdict::Unproven, "{size}");
+        }
+    }
+
     #[test]
     fn fields_lie_within_their_structure() {
         let field = |offset| format!("}}Va\n(ELEMENTI{offset}\nts");

@@ -268,6 +268,23 @@ impl Source {
 mod tests {
     use super::*;
 
+    /// Of an aimed source, many pickles are those of the corpus with something grafted in.
+    #[test]
+    fn aims_are_grafted_into_what_was_given() {
+        let policy = assay_analyzer::Policy::load(&["data"]).unwrap();
+        let aim = Aim::at(&policy, &policy.conditions());
+        let real = b"\x80\x04](X\x04\0\0\0REALK\x01K\x02e.";
+        let seeds = Seeds { pickles: vec![real.to_vec()], of_corpus: 1 };
+        let made = |seeds| {
+            let source = Source::new(1, [1, 0], 1, 40, seeds, false).aimed(Some(Arc::clone(&aim)));
+            source.batch(1, 256, &Pool::default())
+        };
+        let holds_it = |pickle: &&Vec<u8>| pickle.windows(4).any(|bytes| bytes == b"REAL");
+        let grafted = made(seeds).iter().filter(holds_it).filter(|one| one[..] != real[..]).count();
+        assert!(grafted > 64, "{grafted}");
+        assert_eq!(made(Seeds::default()).iter().filter(holds_it).count(), 0);
+    }
+
     #[test]
     fn a_place_means_its_pickles() {
         let seeds = given(&[]).unwrap();
