@@ -145,3 +145,20 @@ impl Finding {
         Ok(dir)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_crash_refutes_what_was_called_safe() {
+        let of = |class, bucket: &str| {
+            Finding { class, bucket: bucket.to_owned(), ..testing::finding() }.refutes_safe()
+        };
+        assert!(of(Class::Unsound, "unsound-x"));
+        assert!(of(Class::InterpreterCrash, "interpreter-crash-judged-safe-x"));
+        assert!(!of(Class::InterpreterCrash, "interpreter-crash-x"));
+        assert!(!of(Class::NoWitness, "no-witness-x"));
+    }
+}
