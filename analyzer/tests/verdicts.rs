@@ -67,6 +67,28 @@ fn arguments_matter() {
     assert_unproven(b"c__builtin__\niter\n(c__builtin__\nset\nNtR.", "arguments");
 }
 
+/// The hash of a `slice` is that of its parts, the hash of pandas' types is that of their text.
+#[test]
+fn who_holds_what_must_not_be_hashed_is_not_hashed() {
+    let pandas = Policy::load(&["pandas"]).expect("the profile is built in");
+    let key = |class: &str, holder: &str| {
+        let made = format!("cpandas\n{class}\n)\u{81}");
+        let pickle = format!("}}{}Ns.", holder.replace("MADE", &made));
+        let pickle: Vec<u8> = pickle.chars().map(|c| c as u8).collect();
+        analyze(&pickle, &pandas).verdict
+    };
+    let holders = [
+        "cbuiltins\nslice\n(MADEtR",
+        "cbuiltins\nslice\n((MADEttR",
+        "cbuiltins\nslice\n((cbuiltins\nslice\n(MADEtRttR",
+        "cdateutil.relativedelta\nrelativedelta\n)\u{81}}Vx\nMADEsb",
+    ];
+    for holder in holders {
+        assert_eq!(key("Int16Dtype", holder), Verdict::Safe, "{holder}");
+        assert_eq!(key("DatetimeTZDtype", holder), Verdict::Unproven, "{holder}");
+    }
+}
+
 /// A factory is called without arguments wherever an item is looked up.
 #[test]
 fn factories_may_be_called_without_arguments() {
