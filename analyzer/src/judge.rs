@@ -64,9 +64,11 @@ impl<'p, 'a> Judge<'p, 'a> {
 
     /// Takes a step for an opcode; whether one was left.
     pub(crate) fn step(&self) -> bool {
-        let left = self.steps.get();
-        self.steps.set(left.saturating_sub(1));
-        left > 0
+        let left = self.steps.get().checked_sub(1);
+        if let Some(left) = left {
+            self.steps.set(left);
+        }
+        left.is_some()
     }
 
     /// Takes steps for what an opcode looks at beyond its own bytes.
@@ -221,7 +223,7 @@ impl<'p> Judge<'p, '_> {
     /// Whether the value may be called by whoever takes it for a method.
     pub(crate) fn may_be_called(&self, value: Value) -> bool {
         match value {
-            Value::Unknown | Value::Allowed => true,
+            Value::Unknown | Value::Allowed(_) => true,
             Value::Instance(_) => {
                 self.class_of(value).is_none_or(|class| class.callable || !class.apply.is_empty())
             }
@@ -289,7 +291,7 @@ impl<'p> Judge<'p, '_> {
     /// Whether the value may be a `str`: what a module holds may be one.
     pub(crate) fn may_be_str(&self, value: Value) -> bool {
         match value {
-            Value::Str(_) | Value::Str8(_) | Value::Unknown | Value::Allowed => true,
+            Value::Str(_) | Value::Str8(_) | Value::Unknown | Value::Allowed(_) => true,
             Value::Instance(id) => self.globals.get(self.heap.class(id)).key == "builtins:str",
             Value::Global(_) => {
                 self.contract_of(value).is_none_or(|contract| contract.kind == Kind::Value)
@@ -441,7 +443,7 @@ impl<'p> Judge<'p, '_> {
         let harmless = match value {
             // Where instances can't be hashed (`hash = false`), every engine raises.
             Value::Instance(_) => self.class_of(value).is_some() && !self.holds_unhashed(&[value]),
-            Value::Allowed => true,
+            Value::Allowed(_) => true,
             _ => false,
         };
         self.record.may_stop(Alive::NONE);

@@ -22,6 +22,7 @@
 mod annotate;
 mod container;
 mod domain;
+mod drive;
 mod explain;
 mod fact;
 mod file;

@@ -89,8 +89,6 @@ pub(crate) struct Machine<'p, 'a> {
     pub(crate) stack: Vec<Value>,
     /// Lengths of the stack at each mark.
     marks: Vec<usize>,
-    /// Memory for slices of the stack; empty.
-    spare: Vec<Value>,
     memo: Memo,
     /// The memo that an `Unpickler` used for the pickles before would still hold (`c-reuse`).
     kept: Option<Memo>,
@@ -126,7 +124,6 @@ impl<'p, 'a> Machine<'p, 'a> {
             input,
             stack: Vec::with_capacity(FIRST),
             marks: Vec::with_capacity(FIRST),
-            spare: Vec::with_capacity(FIRST),
             memo: Memo::with_capacity(FIRST.min(input.len())),
             kept: None,
             protocol: 0,
@@ -182,38 +179,50 @@ impl<'p, 'a> Machine<'p, 'a> {
         self.marks.last().copied().unwrap_or(0)
     }
 
+    #[inline(always)]
     fn pop(&mut self) -> Result<Value, Fault> {
         if self.stack.len() <= self.fence() {
-            return Err("the stack is empty where an object is needed".into());
+            return Err(empty());
         }
         Ok(self.stack.pop().expect("the stack is longer than its fence"))
     }
 
+    #[inline(always)]
     fn top(&self) -> Result<Value, Fault> {
-        if self.stack.len() <= self.fence() {
-            return Err("the stack is empty where an object is needed".into());
+        match self.stack.last() {
+            Some(value) if self.stack.len() > self.fence() => Ok(*value),
+            _ => Err(empty()),
         }
-        Ok(*self.stack.last().expect("the stack is longer than its fence"))
+    }
+
+    /// What is below the topmost mark, and above the one below that.
+    fn below_mark(&self) -> Result<Value, Fault> {
+        let (start, below) = self.marks.split_last().ok_or_else(no_mark)?;
+        if *start <= below.last().copied().unwrap_or(0) {
+            return Err(empty());
+        }
+        Ok(self.stack[start - 1])
     }
 
     /// Takes the topmost mark off and gives the length of the stack at it.
     fn pop_mark(&mut self) -> Result<usize, Fault> {
-        self.marks.pop().ok_or_else(|| "there is no mark".into())
+        self.marks.pop().ok_or_else(no_mark)
     }
 
-    /// Takes off everything above the topmost mark, and the mark. What is done with goes back by
-    /// [`Self::recycle`].
-    fn pop_slice(&mut self) -> Result<Vec<Value>, Fault> {
+    /// Takes off everything above the topmost mark, and the mark, once it is used. Meanwhile the
+    /// stack is nowhere.
+    fn take_slice<R>(&mut self, used: impl FnOnce(&mut Self, &[Value]) -> R) -> Result<R, Fault> {
         let start = self.pop_mark()?;
-        let mut items = std::mem::take(&mut self.spare);
-        items.extend(self.stack.drain(start..));
-        Ok(items)
+        Ok(self.take_from(start, used))
     }
 
-    /// Takes back a slice whose values are used, so that the next needs no memory of its own.
-    fn recycle(&mut self, mut items: Vec<Value>) {
-        items.clear();
-        self.spare = items;
+    /// Takes off everything from there on, once it is used. Meanwhile the stack is nowhere.
+    fn take_from<R>(&mut self, start: usize, used: impl FnOnce(&mut Self, &[Value]) -> R) -> R {
+        let mut stack = std::mem::take(&mut self.stack);
+        let result = used(self, &stack[start..]);
+        stack.truncate(start);
+        self.stack = stack;
+        result
     }
 
     /// The marks, as lengths of the stack.
@@ -227,4 +236,16 @@ impl<'p, 'a> Machine<'p, 'a> {
             + self.judge.heap.size()
             + self.judge.globals.size()
     }
+}
+
+#[cold]
+#[inline(never)]
+fn empty() -> Fault {
+    "the stack is empty where an object is needed".into()
+}
+
+#[cold]
+#[inline(never)]
+fn no_mark() -> Fault {
+    "there is no mark".into()
 }

@@ -2,19 +2,17 @@
 
 use std::collections::HashSet;
 
-use assay_pickle::{Argument, Opcode, Reader};
+use assay_pickle::Opcode;
 
+use crate::drive::{Run, drive};
 use crate::limits::Limits;
 use crate::loader::Loader;
-use crate::machine::{Behind, Fault, Flow, Machine};
+use crate::machine::{Fault, Machine};
 use crate::policy::Policy;
 use crate::verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};
 
 /// Pickles of a stream that are reported each on its own; later ones are folded into the last.
 const MAX_PICKLES: usize = 4096;
-
-/// Opcodes between two looks at the memory in use.
-const MEMORY_INTERVAL: usize = 1 << 14;
 
 /// Judges every pickle in `bytes`.
 ///
@@ -92,92 +90,9 @@ impl Rest {
     }
 }
 
-/// Runs one pickle; the fault that ended it, if one did, and the bytes read.
-fn drive(
-    machine: &mut Machine<'_, '_>,
-    bytes: &[u8],
-    offset: usize,
-    seen: &mut u8,
-    memory: u64,
-) -> (usize, Option<(usize, Fault)>) {
-    let mut reader = Reader::at(bytes, offset);
-    let mut declared = false;
-    let mut count = 0_usize;
-    loop {
-        let instruction = match reader.read() {
-            Ok(instruction) => instruction,
-            Err(error) => {
-                machine.ask_cut_short(&error);
-                return (bytes.len() - offset, Some((error.offset, Fault::of_bytes(error.kind))));
-            }
-        };
-        match (instruction.opcode, instruction.argument) {
-            (Opcode::Proto, Argument::UInt(protocol)) if !declared => {
-                declared = true;
-                *seen = protocol as u8;
-            }
-            _ if !declared => *seen = (*seen).max(instruction.opcode.info().protocol),
-            _ => {}
-        }
-        if !machine.judge.step() {
-            let message = "gave up: the analysis takes more steps than it may";
-            return (bytes.len() - offset, Some((instruction.offset, Fault::budget(message))));
-        }
-        match machine.step(&instruction) {
-            Ok(Flow::Continue) => {}
-            Ok(Flow::Stop) => return (instruction.end() - offset, None),
-            Ok(Flow::Skip(behind)) => match skip(machine, bytes, instruction.end(), behind, memory)
-            {
-                Ok(next) => reader = Reader::at(bytes, next),
-                Err(fault) => return (bytes.len() - offset, Some((instruction.end(), fault))),
-            },
-            Err(fault) => return (bytes.len() - offset, Some((instruction.offset, fault))),
-        }
-        count += 1;
-        if count.is_multiple_of(MEMORY_INTERVAL) && machine.size() as u64 > memory {
-            let message = format!("gave up: the analysis needs more than {memory} bytes");
-            return (bytes.len() - offset, Some((instruction.offset, Fault::budget(message))));
-        }
-    }
-}
-
-/// Passes what a loader reads by itself; where the next opcode is.
-fn skip(
-    machine: &mut Machine<'_, '_>,
-    bytes: &[u8],
-    start: usize,
-    behind: Behind,
-    memory: u64,
-) -> Result<usize, Fault> {
-    let within = |start: usize, length: u64| {
-        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
-        end.filter(|end| *end <= bytes.len()).ok_or_else(|| Fault::from("an array is cut short"))
-    };
-    let next = match behind {
-        Behind::Opcode => start,
-        Behind::Bytes(length) => within(start, length)?,
-        Behind::Padded(length) => {
-            let padding = bytes.get(start).ok_or("an array is cut short")?;
-            within(within(start, 1 + u64::from(*padding))?, length)?
-        }
-        Behind::Pickle => {
-            let outer = machine.begin_inner();
-            let (length, fault) = drive(machine, bytes, start, &mut 0, memory);
-            let result = machine.end_inner(outer);
-            if let Some((_, fault)) = fault {
-                return Err(fault);
-            }
-            machine.replace_wrapper_by(result)?;
-            return Ok(start + length);
-        }
-    };
-    machine.replace_wrapper();
-    Ok(next)
-}
-
+/// Runs the pickle at an offset and takes what was found out.
 fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) -> PickleAnalysis {
-    let mut protocol = 0;
-    let (length, fault) = drive(machine, bytes, offset, &mut protocol, memory);
+    let Run { length, protocol, fault } = drive(machine, bytes, offset, memory);
     let findings = machine.judge.record.take();
     let mut verdict = findings.verdict;
     let mut reasons = findings.reasons;
@@ -204,7 +119,7 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
     PickleAnalysis {
         offset,
         length,
-        protocol,
+        protocol: protocol.number,
         verdict,
         reasons,
         globals: findings.globals,

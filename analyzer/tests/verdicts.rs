@@ -81,12 +81,33 @@ fn who_holds_what_must_not_be_hashed_is_not_hashed() {
         "cbuiltins\nslice\n(MADEtR",
         "cbuiltins\nslice\n((MADEttR",
         "cbuiltins\nslice\n((cbuiltins\nslice\n(MADEtRttR",
-        "cdateutil.relativedelta\nrelativedelta\n)\u{81}}Vx\nMADEsb",
+        "cbuiltins\nValueError\n(tR}Vx\nMADEsb",
     ];
     for holder in holders {
         assert_eq!(key("Int16Dtype", holder), Verdict::Safe, "{holder}");
         assert_eq!(key("DatetimeTZDtype", holder), Verdict::Unproven, "{holder}");
     }
+}
+
+/// Sets, and what calls make of unknown type, are as deep as what they hold, whenever they got it.
+#[test]
+fn sets_are_as_deep_as_what_they_hold() {
+    let chained = |first: &str, begin: &str, levels: usize, end: &str| {
+        let (begin, end) = (begin.repeat(levels), end.repeat(levels));
+        let names = "ccollections\ndeque\np0\n0citertools\nrepeat\np1\n0";
+        let pickle = format!("{names}{first}{begin}N{end}.");
+        judge(&pickle.chars().map(|c| c as u8).collect::<Vec<_>>()).0
+    };
+    let ways = [("g0\n\u{8f}(g1\n", "\u{85}R\u{90}\u{85}R"), ("g0\n(g1\n", "\u{85}R\u{91}\u{85}R")];
+    for (begin, end) in ways {
+        assert_eq!(chained("", begin, 100, end), Verdict::Safe, "{begin}");
+        assert_eq!(chained("", begin, 400, end), Verdict::Unproven, "{begin}");
+    }
+    // From the outside in: a set that something holds is given the next.
+    let link = "g1\ng0\n\u{8f}p2\n\u{85}R\u{85}Rp3\n0(g3\n\u{90}0g2\n";
+    let late = |links: usize| chained("\u{8f}", link, links, "");
+    assert_eq!(late(100), Verdict::Safe);
+    assert_eq!(late(20_000), Verdict::Unproven);
 }
 
 /// A factory is called without arguments wherever an item is looked up.
@@ -378,7 +399,11 @@ fn running_out_of_a_budget_is_unproven_and_says_so() {
     let steps = Limits { steps: Some(1000), ..unlimited() };
     assert_eq!(judged_within(&data, steps), (Verdict::Unproven, vec!["budget"]));
     let memory = Limits { memory: 1000, ..unlimited() };
-    assert_eq!(judged_within(&data, memory), (Verdict::Unproven, vec!["budget"]));
+    assert_eq!(judged_within(&data, memory.clone()), (Verdict::Unproven, vec!["budget"]));
+    // However small each of them is, what pickles of a stream leave behind adds up.
+    let stream = b"(NNNNNNNNt.".repeat(1000);
+    assert_eq!(judged_within(&stream, unlimited()).0, Verdict::Safe);
+    assert_eq!(judged_within(&stream, memory).1, ["budget"]);
     let nested = [&b"}"[..], b")", &[0x85; 20], b"Ns."].concat();
     assert_eq!(judged_within(&nested, unlimited()).0, Verdict::Safe);
     let shallow = Limits { nesting: 10, ..unlimited() };

@@ -62,15 +62,36 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the C unpickler can't read it; the error carries the opcode's offset.
+    #[inline(always)]
+    pub fn read(&mut self) -> Result<Instruction<'a>> {
+        let opcode = self.opcode()?;
+        self.read_rest(opcode)
+    }
+
+    /// The opcode that will be read next.
+    ///
+    /// # Errors
+    /// If there is none; the error carries the offset.
+    #[inline(always)]
+    pub fn opcode(&self) -> Result<Opcode> {
+        let fail = |kind| Error { offset: self.offset, kind };
+        let &byte = self.input.get(self.offset).ok_or(fail(ErrorKind::NoStop))?;
+        Opcode::from_byte(byte).ok_or(fail(ErrorKind::UnknownOpcode(byte)))
+    }
+
+    /// Reads the argument of the opcode that [`opcode`](Self::opcode) gave. Where the compiler knows
+    /// which that is, it leaves out the forms of all others.
+    ///
+    /// # Errors
+    /// If the C unpickler can't read it; the error carries the opcode's offset.
     // Inlined, what is read stays in registers: handing it over by way of memory costs as much as
     // all the rest.
     #[inline(always)]
-    pub fn read(&mut self) -> Result<Instruction<'a>> {
+    pub fn read_rest(&mut self, opcode: Opcode) -> Result<Instruction<'a>> {
+        debug_assert_eq!(self.opcode(), Ok(opcode));
         let offset = self.offset;
-        let fail = |kind| Error { offset, kind };
-        let &byte = self.input.get(offset).ok_or(fail(ErrorKind::NoStop))?;
-        let opcode = Opcode::from_byte(byte).ok_or(fail(ErrorKind::UnknownOpcode(byte)))?;
-        let (argument, used, ambiguity) = parse(opcode, &self.input[offset + 1..]).map_err(fail)?;
+        let parsed = parse(opcode, &self.input[offset + 1..]);
+        let (argument, used, ambiguity) = parsed.map_err(|kind| Error { offset, kind })?;
         self.offset = offset + 1 + used;
         Ok(Instruction { offset, len: 1 + used, opcode, argument, ambiguity })
     }

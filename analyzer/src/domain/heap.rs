@@ -59,14 +59,16 @@ struct Made {
 /// The size of what is no type, or of one whose size is not known.
 const UNSIZED: u32 = u32::MAX;
 
-/// A frozenset.
+/// A set, a frozenset, or something of unknown type: what is known is how much it holds.
 #[derive(Clone, Copy, Debug)]
-struct Frozen {
+struct Bag {
     weight: u32,
     depth: u16,
+    /// Whether something else holds it.
+    held: bool,
 }
 
-/// Tuples, lists, dicts and instances.
+/// Tuples, lists, dicts, instances, and all else that holds something.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heap {
     elements: Vec<Value>,
@@ -77,7 +79,7 @@ pub(crate) struct Heap {
     /// Entries of `keys` that no dict needs any more.
     free: Vec<u32>,
     made: Vec<Made>,
-    frozen: Vec<Frozen>,
+    bags: Vec<Bag>,
     some_unhashed: bool,
     /// Where the last field of a dict of fields ends.
     fields: HashMap<u32, u64>,
@@ -112,9 +114,20 @@ impl Default for Head {
 }
 
 impl Heap {
+    /// A tuple of what holds nothing.
+    pub(crate) fn new_tuple_of_atoms(&mut self, elements: &[Value]) -> Value {
+        debug_assert!(elements.iter().all(|element| element.is_atom()), "they are atoms");
+        self.add_tuple(elements, 1, (elements.len() as u32).saturating_add(1), false)
+    }
+
     pub(crate) fn new_tuple(&mut self, elements: &[Value], unhashed: bool) -> Value {
         let depth = shallow(self.deepest(elements).saturating_add(1));
         let weight = self.weigh(elements);
+        self.add_tuple(elements, depth, weight, unhashed)
+    }
+
+    #[inline]
+    fn add_tuple(&mut self, elements: &[Value], depth: u16, weight: u32, unhashed: bool) -> Value {
         let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
         self.tuples.push(Tuple { start, weight, depth, hashed: false, unhashed });
@@ -139,7 +152,9 @@ impl Heap {
         match value {
             Value::Tuple(id) => self.tuples[id as usize].weight,
             Value::Instance(id) => self.made[id as usize].weight,
-            Value::FrozenSet(id) => self.frozen[id as usize].weight,
+            Value::Set(id) | Value::FrozenSet(id) | Value::Allowed(id) => {
+                self.bags[id as usize].weight
+            }
             _ => 1,
         }
     }
@@ -149,10 +164,32 @@ impl Heap {
         values.iter().fold(1, |sum, value| sum.saturating_add(self.weight(*value)))
     }
 
+    pub(crate) fn new_set(&mut self, items: &[Value]) -> Value {
+        Value::Set(self.new_bag(items))
+    }
+
     pub(crate) fn new_frozenset(&mut self, items: &[Value]) -> Value {
+        Value::FrozenSet(self.new_bag(items))
+    }
+
+    /// Something of unknown type that was made of these.
+    pub(crate) fn new_allowed(&mut self, of: &[Value]) -> Value {
+        Value::Allowed(self.new_bag(of))
+    }
+
+    fn new_bag(&mut self, items: &[Value]) -> u32 {
         let depth = shallow(self.deepest(items).saturating_add(1));
-        self.frozen.push(Frozen { weight: self.weigh(items), depth });
-        Value::FrozenSet(self.frozen.len() as u32 - 1)
+        self.bags.push(Bag { weight: self.weigh(items), depth, held: false });
+        self.bags.len() as u32 - 1
+    }
+
+    /// Notes that a set holds these, too.
+    pub(crate) fn add_to_set(&mut self, set: u32, items: &[Value]) {
+        let depth = shallow(self.deepest(items).saturating_add(1));
+        let weight = self.weigh(items);
+        let bag = &mut self.bags[set as usize];
+        bag.depth = bag.depth.max(depth);
+        bag.weight = bag.weight.saturating_add(weight);
     }
 
     /// How many values hashing any tuple made so far looks at, at most.
@@ -172,7 +209,9 @@ impl Heap {
             Value::List(id) => self.lists[id as usize].contents.depth.into(),
             Value::Dict(id) => self.dicts[id as usize].contents.depth.into(),
             Value::Instance(id) => self.made[id as usize].depth.into(),
-            Value::FrozenSet(id) => self.frozen[id as usize].depth.into(),
+            Value::Set(id) | Value::FrozenSet(id) | Value::Allowed(id) => {
+                self.bags[id as usize].depth.into()
+            }
             _ => 0,
         }
     }
@@ -291,6 +330,10 @@ impl Heap {
                 self.made[id as usize].held = true;
                 return;
             }
+            Value::Set(id) => {
+                self.bags[id as usize].held = true;
+                return;
+            }
             _ => return,
         };
         *traits = traits.and(Traits::HELD);
@@ -303,6 +346,7 @@ impl Heap {
             Value::List(list) => self.list(list).has(Traits::HELD),
             Value::Dict(dict) => self.dict(dict).has(Traits::HELD),
             Value::Instance(id) => self.made[id as usize].held,
+            Value::Set(id) => self.bags[id as usize].held,
             _ => false,
         }
     }
@@ -365,7 +409,7 @@ impl Heap {
             + size_of_val(&self.dicts[..])
             + size_of_val(&self.keys[..])
             + size_of_val(&self.made[..])
-            + size_of_val(&self.frozen[..])
+            + size_of_val(&self.bags[..])
             + self.fields.capacity() * size_of::<(u32, u64)>()
             + self.few.size()
     }

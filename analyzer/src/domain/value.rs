@@ -13,8 +13,8 @@ pub(crate) const NOWHERE: u32 = u32::MAX;
 pub(crate) enum Value {
     /// Anything at all, made by something that is not allowed.
     Unknown,
-    /// Something of unknown type that only allowed things made.
-    Allowed,
+    /// Something of unknown type that only allowed things made, by its entry in the heap.
+    Allowed(u32),
     None,
     Bool(bool),
     /// An `int` that fits.
@@ -40,7 +40,8 @@ pub(crate) enum Value {
     List(u32),
     /// A `dict`, by its entry in the heap.
     Dict(u32),
-    Set,
+    /// A `set`, by its entry in the heap.
+    Set(u32),
     /// A `frozenset`, by its entry in the heap.
     FrozenSet(u32),
     /// A `tuple`, by its entry in the heap.

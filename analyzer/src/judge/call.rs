@@ -8,7 +8,7 @@ use crate::verdict::Severity;
 impl<'p> Judge<'p, '_> {
     pub(super) fn judge_call(&mut self, callee: Value, args: Option<Vec<Value>>) -> Value {
         if self.is_blind(callee) {
-            return Value::Allowed;
+            return self.heap.new_allowed(args.as_deref().unwrap_or_default());
         }
         if let (Value::Instance(_), Some(args)) = (callee, &args)
             && let Some(value) = self.apply(callee, args)
@@ -60,7 +60,7 @@ impl<'p> Judge<'p, '_> {
         keywords: bool,
     ) -> Value {
         if self.is_blind(class) {
-            return Value::Allowed;
+            return self.heap.new_allowed(args.as_deref().unwrap_or_default());
         }
         let Value::Global(id) = class else {
             let message = format!("makes an instance of {}", self.describe(class));
@@ -167,11 +167,11 @@ impl<'p> Judge<'p, '_> {
             Returns::Argument(index) => args.get(*index).copied().unwrap_or(Value::Unknown),
             Returns::InstanceOf(key) => match self.globals.of_policy(self.policy, key) {
                 Some(class) => self.measured(class, depth, weight, args),
-                None => Value::Allowed,
+                None => self.heap.new_allowed(args),
             },
             Returns::Global(key) => match self.globals.of_policy(self.policy, key) {
                 Some(global) => Value::Global(global),
-                None => Value::Allowed,
+                None => self.heap.new_allowed(args),
             },
             Returns::Pattern(pattern) => match pattern {
                 Pattern::Bytes => match args {
@@ -187,13 +187,12 @@ impl<'p> Judge<'p, '_> {
                     [Value::Str(text), codec] if self.is_latin(*codec) => Value::ByteArray(*text),
                     _ => Value::ByteArray(NOWHERE),
                 },
-                Pattern::List => Value::Allowed,
-                Pattern::Set => Value::Set,
+                Pattern::Set => self.heap.new_set(args),
                 Pattern::FrozenSet => self.heap.new_frozenset(args),
                 Pattern::Int => Value::BigInt,
                 Pattern::Float => Value::Float,
                 Pattern::None => Value::None,
-                _ => Value::Allowed,
+                _ => self.heap.new_allowed(args),
             },
         }
     }

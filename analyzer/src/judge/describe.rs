@@ -16,7 +16,7 @@ impl Judge<'_, '_> {
     pub(crate) fn describe(&self, value: Value) -> String {
         match value {
             Value::Unknown => "an unknown object".to_owned(),
-            Value::Allowed => "an object".to_owned(),
+            Value::Allowed(_) => "an object".to_owned(),
             Value::None => "None".to_owned(),
             Value::Bool(true) => "True".to_owned(),
             Value::Bool(false) => "False".to_owned(),
@@ -37,7 +37,7 @@ impl Judge<'_, '_> {
             Value::Buffer => "buffer".to_owned(),
             Value::List(_) => "list".to_owned(),
             Value::Dict(_) => "dict".to_owned(),
-            Value::Set => "set".to_owned(),
+            Value::Set(_) => "set".to_owned(),
             Value::FrozenSet(_) => "frozenset".to_owned(),
             Value::Tuple(id) => match self.heap.depth(value) {
                 1 => format!("({})", self.describe_all(self.heap.tuple(id))),

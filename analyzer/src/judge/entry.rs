@@ -15,16 +15,33 @@ impl Default for Ordinary {
 }
 
 impl Ordinary {
-    const SLOTS: usize = 64;
+    const SLOTS: usize = 128;
 
-    fn slot(&mut self, offset: u32) -> &mut u32 {
-        &mut self.0[offset as usize % Self::SLOTS]
+    #[inline]
+    fn has(&self, offset: u32) -> bool {
+        self.0[offset as usize % Self::SLOTS] == offset
+    }
+
+    fn add(&mut self, offset: u32) {
+        self.0[offset as usize % Self::SLOTS] = offset;
     }
 }
 
 impl Judge<'_, '_> {
     /// Notes an entry: its key and its value.
+    #[inline]
     pub(crate) fn enter(&mut self, dict: u32, key: Value, value: Value) {
+        match key {
+            // As most of a table are.
+            Value::Str(offset) if value.is_atom() && self.ordinary.has(offset) => {
+                self.heap.add_ordinary_entry(dict, offset);
+            }
+            _ => self.enter_any(dict, key, value),
+        }
+    }
+
+    #[inline(never)]
+    fn enter_any(&mut self, dict: u32, key: Value, value: Value) {
         let atom = value.is_atom();
         if atom {
             self.heap.add_atom(dict);
@@ -36,7 +53,7 @@ impl Judge<'_, '_> {
             }
         }
         if let Value::Str(offset) = key
-            && *self.ordinary.slot(offset) == offset
+            && self.ordinary.has(offset)
         {
             self.heap.add_ordinary_key(dict, offset);
             if !atom && self.may_be_called(value) {
@@ -53,7 +70,7 @@ impl Judge<'_, '_> {
         if let (Value::Str(offset), Some(text)) = (key, text)
             && self.means_nothing(text)
         {
-            *self.ordinary.slot(offset) = offset;
+            self.ordinary.add(offset);
         }
     }
 

@@ -41,6 +41,9 @@ fn is_quiet_group(group: &[u8], first: bool) -> bool {
         [b'(', b'?', b':' | b'=' | b'!' | b'<', ..] => true,
         [b'(', b'?', b'P', b'<', name @ ..] => word(name, b'>'),
         [b'(', b'?', b'P', b'=', name @ ..] => word(name, b')'),
+        [b'(', b'?', b'(', digit, name @ ..] if digit.is_ascii_digit() => {
+            name.iter().find(|byte| !byte.is_ascii_digit()) == Some(&b')')
+        }
         [b'(', b'?', b'(', name @ ..] => word(name, b')'),
         [b'(', b'?', flag, ..] => first && flag.is_ascii_lowercase(),
         _ => true,

@@ -86,9 +86,16 @@ fn features(header: &Fields) -> Option<i64> {
     let sound = one_for_each(field("feature_names")?)
         && one_for_each(field("feature_infos")?)
         && field("monotone_constraints").is_none_or(one_for_each)
-        // Its first word is taken, whether or not there is one (CreateObjectiveFunction).
-        && field("objective").is_none_or(|value| tokens(value).next().is_some());
+        && field("objective").is_none_or(is_objective);
     sound.then_some(features as i64)
+}
+
+/// Whether the text names an objective: its first word is taken, whether or not there is one
+/// (CreateObjectiveFunction). All but one of those for which a root makes no sense print so
+/// (RegressionHuberLoss), and LightGBM writes it of none of them.
+fn is_objective(value: &[u8]) -> bool {
+    let mut words = tokens(value);
+    words.next().is_some_and(|name| name == b"regression" || !words.any(|word| word == b"sqrt"))
 }
 
 /// Trees one after the other, until a line is neither blank nor the first of a tree.
@@ -317,7 +324,7 @@ mod tests {
             ("num_class", "|0|1000000000"),
             ("num_tree_per_iteration", "|0|-1|1000000000"),
             ("max_feature_idx", "0|2"),
-            ("objective", "|  "),
+            ("objective", "|  |huber sqrt"),
             ("num_leaves", "0|-3|2|4"),
             ("num_cat", "|-1|2"),
             ("split_feature", "1|1 2|-1 0"),

@@ -7,6 +7,9 @@ use crate::policy::{Attributes, Contents, Entries, Kind, Pattern, Signature};
 /// Where in the state of a type the names of its fields are (`descriptor.c` arraydescr_reduce).
 const NAMES: usize = 3;
 
+/// Dimensions of an array, up to NumPy 1 (`NPY_MAXDIMS`).
+const MOST_DIMENSIONS: usize = 32;
+
 impl Judge<'_, '_> {
     /// Whether the arguments conform to the signature.
     pub(super) fn takes(&self, signature: &Signature, args: &[Value]) -> bool {
@@ -63,7 +66,20 @@ impl Judge<'_, '_> {
             Value::Int(count) => u64::try_from(count).ok()?,
             shape => self.elements_of(shape)?,
         };
-        size.checked_mul(count)
+        // Where there are none, NumPy goes by what it never set as it converts them
+        // (numpy/_core/src/multiarray/dtype_transfer.c get_subarray_transfer_function).
+        size.checked_mul(count).filter(|_| count > 0)
+    }
+
+    /// Whether these are dimensions of an array, with no more elements than a pickle has bytes for.
+    /// NumPy 1 multiplies them without looking (methods.c array_setstate). One that is 0 counts as 1.
+    fn is_shape(&self, dimensions: &[Value]) -> bool {
+        self.spend(dimensions.len() as u64);
+        let elements = dimensions.iter().try_fold(1_u32, |count, length| match length {
+            Value::Int(length @ 0..) => count.checked_mul((*length).max(1) as u32),
+            _ => None,
+        });
+        dimensions.len() <= MOST_DIMENSIONS && elements.is_some()
     }
 
     /// How many elements an array of the shape has.
@@ -204,6 +220,16 @@ impl Judge<'_, '_> {
             }
             Pattern::Dict => matches!(value, Value::Dict(_)),
             Pattern::DictOf(entries) => self.has_entries(entries, value),
+            Pattern::DictEach(of) => {
+                let Value::Dict(id) = value else { return false };
+                let entries = self.heap.entries(id);
+                entries.is_some_and(|entries| entries.iter().all(|(_, one)| self.matches(of, *one)))
+                    && self.relies(value, Traits::NONE)
+            }
+            Pattern::Shape => match value {
+                Value::Tuple(id) => self.is_shape(self.heap.tuple(id)),
+                _ => false,
+            },
             Pattern::DictUncalled => {
                 matches!(value, Value::Dict(_))
                     && self.relies(value, Traits::UNCALLED.and(Traits::NO_HOOKS))
@@ -212,10 +238,10 @@ impl Judge<'_, '_> {
                 let wanted = asked_of(attributes).and(traits(attributes.holds));
                 self.has_no_keys_but(&attributes.names, value) && self.relies(value, wanted)
             }
-            Pattern::Set => value == Value::Set,
+            Pattern::Set => matches!(value, Value::Set(_)),
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
             Pattern::Hashed => match value {
-                Value::List(_) | Value::Dict(_) | Value::Set => false,
+                Value::List(_) | Value::Dict(_) | Value::Set(_) => false,
                 _ => !self.holds_unhashed(&[value]) && !self.holds_unknown(value),
             },
             Pattern::TupleHashed => {

@@ -51,7 +51,7 @@ impl Judge<'_, '_> {
                 }
             }
             Value::Dict(_) => "dict",
-            Value::Set => "set",
+            Value::Set(_) => "set",
             Value::FrozenSet(_) => "frozenset",
             Value::Tuple(id) if self.heap.depth(value) <= SPELLED => {
                 return format!("({})", self.signature_of(self.heap.tuple(id)));
@@ -61,7 +61,7 @@ impl Judge<'_, '_> {
             Value::Instance(id) => {
                 return format!("<{}>", self.globals.get(self.heap.class(id)).key);
             }
-            Value::Unknown | Value::Allowed => "any",
+            Value::Unknown | Value::Allowed(_) => "any",
         };
         kind.to_owned()
     }

@@ -83,9 +83,8 @@ impl Machine<'_, '_> {
     /// Notes that an instance now holds these.
     fn hold(&mut self, target: Value, items: &[Value]) {
         let Value::Instance(instance) = target else { return };
-        let depth = self.judge.heap.deepest(items);
-        self.judge.heap.deepen(instance, depth);
-        self.judge.check_depth(depth);
+        self.judge.heap.hold(instance, items);
+        self.judge.check_depth(self.judge.heap.deepest(items));
         self.judge.pass_on_unhashed(instance, items);
     }
 
@@ -121,6 +120,19 @@ impl Machine<'_, '_> {
             return Err("an odd number of items for a dict".into());
         }
         Ok(())
+    }
+
+    pub(super) fn add_items(&mut self, target: Value, items: &[Value]) {
+        self.deepen(target, items);
+        self.keep(items);
+        match target {
+            Value::Set(set) => self.judge.heap.add_to_set(set, items),
+            _ => {
+                self.judge.fact(Fact::Add(target));
+                self.hold(target, items);
+            }
+        }
+        self.hash_all(items);
     }
 
     pub(super) fn hash_all(&mut self, items: &[Value]) {
@@ -171,13 +183,13 @@ impl Machine<'_, '_> {
                     self.hash(member);
                 }
             }
-            Value::List(_) | Value::Dict(_) | Value::Set | Value::ByteArray(_) => {
+            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) => {
                 self.judge.record.may_stop(Alive::NONE);
             }
             Value::FrozenSet(_) => {
                 self.doubt_cost(value);
             }
-            Value::Unknown | Value::Allowed | Value::Buffer | Value::Instance(_) => {
+            Value::Unknown | Value::Allowed(_) | Value::Buffer | Value::Instance(_) => {
                 self.doubt_cost(value);
                 self.judge.fact(Fact::Hash(value));
             }

@@ -7,12 +7,19 @@ use crate::domain::Alive;
 
 impl Machine<'_, '_> {
     /// Frames must hold whole opcodes: C loads past their ends, Python does not.
+    #[inline(always)]
     pub(super) fn check_frame(&mut self, instruction: &Instruction<'_>) {
-        let Some(end) = self.frame_end else { return };
-        if instruction.offset >= end {
-            self.frame_end = None;
-        } else if instruction.end() > end {
-            self.frame_end = None;
+        if let Some(end) = self.frame_end
+            && instruction.end() > end
+        {
+            self.leave_frame(instruction.offset, end);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_frame(&mut self, offset: usize, end: usize) {
+        self.frame_end = None;
+        if offset < end {
             self.judge.record.doubt(
                 "frame",
                 "an opcode straddles the end of its frame: C reads on, Python raises",

@@ -54,6 +54,17 @@ impl Memo {
         self.lost
     }
 
+    /// Stores a value as MEMOIZE does, where nothing else ever was stored; whether that is so.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, value: Value) -> bool {
+        let counted_up = self.used == self.entries.len() && !self.lost;
+        if counted_up {
+            self.entries.push(Some(value));
+            self.used += 1;
+        }
+        counted_up
+    }
+
     /// Stores a value at the number of entries in use, as MEMOIZE does.
     pub(crate) fn memoize(&mut self, value: Value) {
         let index = self.used as u64;

@@ -6,9 +6,9 @@ use super::{Fault, Machine};
 use crate::domain::{Alive, Value};
 
 impl Machine<'_, '_> {
-    fn memo_index(&mut self, argument: &Argument<'_>) -> Result<Option<u64>, Fault> {
+    fn memo_index(&mut self, argument: Argument<'_>) -> Result<Option<u64>, Fault> {
         Ok(match argument {
-            Argument::UInt(index) => Some(*index),
+            Argument::UInt(index) => Some(index),
             Argument::Numeral(numeral) if numeral.is_negative() => {
                 return Err("a negative memo index".into());
             }
@@ -18,11 +18,11 @@ impl Machine<'_, '_> {
     }
 
     /// GET, in its three widths.
-    #[inline]
-    pub(super) fn get(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+    #[inline(always)]
+    pub(super) fn get(&mut self, argument: Argument<'_>) -> Result<(), Fault> {
         // As picklers write it, which is an opcode in five of a table.
         if let (Argument::UInt(index), None, false) = (argument, &self.kept, self.memo.is_lost())
-            && let Some(value) = self.memo.get(*index)
+            && let Some(value) = self.memo.get(index)
         {
             self.stack.push(value);
             return Ok(());
@@ -31,7 +31,7 @@ impl Machine<'_, '_> {
     }
 
     #[inline(never)]
-    fn get_doubtful(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+    fn get_doubtful(&mut self, argument: Argument<'_>) -> Result<(), Fault> {
         let index = self.memo_index(argument)?.filter(|_| !self.memo.is_lost());
         let Some(index) = index else {
             let message = "which memo entry is fetched is not known";
@@ -60,7 +60,7 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn put(&mut self, argument: &Argument<'_>) -> Result<(), Fault> {
+    pub(super) fn put(&mut self, argument: Argument<'_>) -> Result<(), Fault> {
         let value = self.top()?;
         let Some(index) = self.memo_index(argument)? else {
             // Only Python stores that far, and MEMOIZE then counts one more.
@@ -83,8 +83,12 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
+    #[inline(always)]
     pub(super) fn memoize(&mut self) -> Result<(), Fault> {
         let value = self.top()?;
+        if self.kept.is_none() && self.memo.add(value) {
+            return Ok(());
+        }
         if self.memo.is_lost() {
             self.judge.record.may_stop(Alive::NONE);
         }

@@ -37,7 +37,10 @@ impl Machine<'_, '_> {
                 self.stack.push(Value::Int(small(instruction) as i32))
             }
             Opcode::BinInt | Opcode::Int | Opcode::Long | Opcode::Long1 | Opcode::Long4 => {
-                self.stack.push(integer(&instruction.argument));
+                self.stack.push(match instruction.argument {
+                    Argument::Int(value) => Value::Int(value),
+                    argument => integer(argument),
+                });
             }
             Opcode::Float | Opcode::BinFloat => self.stack.push(Value::Float),
             Opcode::Unicode
@@ -72,33 +75,39 @@ impl Machine<'_, '_> {
                 }
             }
 
-            Opcode::EmptyTuple => self.push_tuple(&[]),
+            Opcode::EmptyTuple => {
+                let tuple = self.new_tuple(&[]);
+                self.stack.push(tuple);
+            }
             Opcode::Tuple1 => self.fixed_tuple(1)?,
             Opcode::Tuple2 => self.fixed_tuple(2)?,
             Opcode::Tuple3 => self.fixed_tuple(3)?,
             Opcode::Tuple => {
-                let items = self.pop_slice()?;
-                self.push_tuple(&items);
-                self.recycle(items);
+                let tuple = self.take_slice(Self::new_tuple)?;
+                self.stack.push(tuple);
             }
             Opcode::EmptyList => {
                 let list = self.judge.heap.new_list();
                 self.stack.push(list);
             }
             Opcode::List => {
-                let items = self.pop_slice()?;
-                let list = self.judge.heap.new_list();
-                self.append(list, &items);
-                self.recycle(items);
+                let list = self.take_slice(|machine, items| {
+                    let list = machine.judge.heap.new_list();
+                    machine.append(list, items);
+                    list
+                })?;
                 self.stack.push(list);
             }
-            Opcode::EmptySet => self.stack.push(Value::Set),
+            Opcode::EmptySet => {
+                let set = self.judge.heap.new_set(&[]);
+                self.stack.push(set);
+            }
             Opcode::FrozenSet => {
-                let items = self.pop_slice()?;
-                self.keep(&items);
-                self.hash_all(&items);
-                let set = self.judge.heap.new_frozenset(&items);
-                self.recycle(items);
+                let set = self.take_slice(|machine, items| {
+                    machine.keep(items);
+                    machine.hash_all(items);
+                    machine.judge.heap.new_frozenset(items)
+                })?;
                 self.stack.push(set);
             }
             Opcode::EmptyDict => {
@@ -106,10 +115,10 @@ impl Machine<'_, '_> {
                 self.stack.push(dict);
             }
             Opcode::Dict => {
-                let items = self.pop_slice()?;
-                let dict = self.judge.heap.new_dict();
-                self.set_items(dict, &items)?;
-                self.recycle(items);
+                let dict = self.take_slice(|machine, items| {
+                    let dict = machine.judge.heap.new_dict();
+                    machine.set_items(dict, items).map(|()| dict)
+                })??;
                 self.stack.push(dict);
             }
 
@@ -119,10 +128,8 @@ impl Machine<'_, '_> {
                 self.append(target, &[item]);
             }
             Opcode::Appends => {
-                let items = self.pop_slice()?;
-                let target = self.top()?;
-                self.append(target, &items);
-                self.recycle(items);
+                let target = self.below_mark()?;
+                self.take_slice(|machine, items| machine.append(target, items))?;
             }
             Opcode::SetItem => {
                 let value = self.pop()?;
@@ -131,20 +138,12 @@ impl Machine<'_, '_> {
                 self.set_items(target, &[key, value])?;
             }
             Opcode::SetItems => {
-                let items = self.pop_slice()?;
-                let target = self.top()?;
-                self.set_items(target, &items)?;
-                self.recycle(items);
+                let target = self.below_mark()?;
+                self.take_slice(|machine, items| machine.set_items(target, items))??;
             }
             Opcode::AddItems => {
-                let items = self.pop_slice()?;
-                let target = self.top()?;
-                if target != Value::Set {
-                    self.judge.fact(Fact::Add(target));
-                }
-                self.keep(&items);
-                self.hash_all(&items);
-                self.recycle(items);
+                let target = self.below_mark()?;
+                self.take_slice(|machine, items| machine.add_items(target, items))?;
             }
 
             Opcode::Pop => {
@@ -161,8 +160,8 @@ impl Machine<'_, '_> {
             Opcode::Dup => self.stack.push(self.top()?),
             Opcode::Mark => self.marks.push(self.stack.len()),
 
-            Opcode::Get | Opcode::BinGet | Opcode::LongBinGet => self.get(&instruction.argument)?,
-            Opcode::Put | Opcode::BinPut | Opcode::LongBinPut => self.put(&instruction.argument)?,
+            Opcode::Get | Opcode::BinGet | Opcode::LongBinGet => self.get(instruction.argument)?,
+            Opcode::Put | Opcode::BinPut | Opcode::LongBinPut => self.put(instruction.argument)?,
             Opcode::Memoize => self.memoize()?,
 
             Opcode::Global => {
@@ -201,15 +200,14 @@ impl Machine<'_, '_> {
                     self.judge.record.may_stop(Alive::PY);
                 }
                 let class = self.named(instruction);
-                let args = self.pop_slice()?;
+                let args = self.take_slice(|_, args| args.to_vec())?;
                 self.instantiate(class, args);
             }
             Opcode::Obj => {
-                let mut args = self.pop_slice()?;
-                if args.is_empty() {
-                    return Err("OBJ has no class above the mark".into());
-                }
-                let class = args.remove(0);
+                let taken = self.take_slice(|_, items| {
+                    items.split_first().map(|(class, args)| (*class, args.to_vec()))
+                })?;
+                let (class, args) = taken.ok_or("OBJ has no class above the mark")?;
                 self.instantiate(class, args);
             }
             Opcode::NewObj => {
@@ -265,22 +263,19 @@ impl Machine<'_, '_> {
         self.judge.record.doubt("ambiguous-argument", ambiguity.message(), alive);
     }
 
-    fn push_tuple(&mut self, items: &[Value]) {
+    fn new_tuple(&mut self, items: &[Value]) -> Value {
+        if items.iter().all(|item| item.is_atom()) {
+            return self.judge.heap.new_tuple_of_atoms(items);
+        }
         self.keep(items);
         let unhashed = self.judge.holds_unhashed(items);
-        let tuple = self.judge.heap.new_tuple(items, unhashed);
-        self.stack.push(tuple);
+        self.judge.heap.new_tuple(items, unhashed)
     }
 
     fn fixed_tuple(&mut self, len: usize) -> Result<(), Fault> {
         let start = self.stack.len().checked_sub(len).filter(|start| *start >= self.fence());
         let start = start.ok_or("the stack is too short for the tuple")?;
-        for at in start..self.stack.len() {
-            self.keep(&[self.stack[at]]);
-        }
-        let unhashed = self.judge.holds_unhashed(&self.stack[start..]);
-        let tuple = self.judge.heap.new_tuple(&self.stack[start..], unhashed);
-        self.stack.truncate(start);
+        let tuple = self.take_from(start, Self::new_tuple);
         self.stack.push(tuple);
         Ok(())
     }
@@ -346,6 +341,7 @@ impl Machine<'_, '_> {
 }
 
 /// The number of an opcode whose argument is an unsigned number of at most four bytes.
+#[inline(always)]
 fn small(instruction: &Instruction<'_>) -> u32 {
     match instruction.argument {
         Argument::UInt(value) => value as u32,
@@ -353,10 +349,10 @@ fn small(instruction: &Instruction<'_>) -> u32 {
     }
 }
 
-fn integer(argument: &Argument<'_>) -> Value {
+/// The number that a line of text or a counted number says.
+fn integer(argument: Argument<'_>) -> Value {
     let fitting = |value: i64| i32::try_from(value).map_or(Value::BigInt, Value::Int);
-    match *argument {
-        Argument::Int(value) => Value::Int(value),
+    match argument {
         Argument::Numeral(numeral) => match (numeral.text, numeral.value) {
             (b"00", _) => Value::Bool(false),
             (b"01", _) => Value::Bool(true),

@@ -107,18 +107,24 @@ impl Machine<'_, '_> {
             count = count.checked_mul(*length as u64)?;
         }
         let dtype = entry(b"dtype")?;
-        let array = match self.class_key(dtype)? {
-            "numpy:dtype[object]" => return Some((Behind::Pickle, class)),
-            "numpy:dtype" | "numpy:dtype[8]" => ARRAYS[0],
-            "numpy:dtype[time]" => "numpy:ndarray[time]",
-            "numpy:dtype[node_data]" => "numpy:ndarray[node_data]",
-            "numpy:dtype[byte]" | "numpy:dtype[text]" => "numpy:ndarray[text]",
-            "numpy:dtype[void]" => "numpy:ndarray[void]",
+        let (array, single) = match self.class_key(dtype)? {
+            // Of one that may be mapped into memory, pointers would be, and the pickle passed over.
+            "numpy:dtype[object]" => {
+                let mapped = entry(b"allow_mmap")? != Value::Bool(false);
+                return (!mapped).then_some((Behind::Pickle, class));
+            }
+            "numpy:dtype" | "numpy:dtype[8]" => (ARRAYS[0], "numpy:ndarray[single]"),
+            "numpy:dtype[time]" => ("numpy:ndarray[time]", "numpy:ndarray[single_time]"),
+            "numpy:dtype[node_data]" => ("numpy:ndarray[node_data]", "numpy:ndarray[single_void]"),
+            "numpy:dtype[byte]" | "numpy:dtype[text]" => {
+                ("numpy:ndarray[text]", "numpy:ndarray[single_text]")
+            }
+            "numpy:dtype[void]" => ("numpy:ndarray[void]", "numpy:ndarray[single_void]"),
             _ => return None,
         };
         // As the contract of numpy.ndarray tells them apart.
         let array = match class == ARRAYS[0] {
-            true if shape.is_empty() => "numpy:ndarray[single]",
+            true if shape.is_empty() => single,
             true => array,
             false => class,
         };
@@ -137,7 +143,7 @@ impl Machine<'_, '_> {
         let key = self.wrapped.as_ref().map_or(ARRAYS[0], |wrapped| wrapped.array);
         let array = match self.judge.globals.of_policy(self.judge.policy, key) {
             Some(class) => self.judge.heap.new_instance(class, 1, 1),
-            None => Value::Allowed,
+            None => self.judge.heap.new_allowed(&[]),
         };
         if let Some(top) = self.stack.last_mut() {
             *top = array;

@@ -233,7 +233,7 @@ fn within(pattern: &Pattern) -> Vec<(Vec<usize>, &Pattern)> {
     let parts: Vec<&Pattern> = match pattern {
         Pattern::TupleOf(signature) => signature.patterns.iter().collect(),
         Pattern::DictOf(Entries { of, .. }) => of.iter().map(|entry| &entry.value).collect(),
-        Pattern::ListEach(of) => vec![of],
+        Pattern::ListEach(of) | Pattern::DictEach(of) => vec![of],
         _ => Vec::new(),
     };
     for (item, pattern) in parts.iter().enumerate() {
@@ -322,7 +322,7 @@ fn at<'p>(pattern: &'p mut Pattern, items: &[usize]) -> &'p mut Pattern {
             at(&mut signature.patterns[*item], rest)
         }
         (Some((item, rest)), Pattern::DictOf(entries)) => at(&mut entries.of[*item].value, rest),
-        (Some((_, rest)), Pattern::ListEach(of)) => at(of, rest),
+        (Some((_, rest)), Pattern::ListEach(of) | Pattern::DictEach(of)) => at(of, rest),
         (_, pattern) => pattern,
     }
 }

@@ -72,6 +72,8 @@ pub enum Pattern {
     Attributes(Attributes),
     /// A small `dict` whose keys have such values.
     DictOf(Entries),
+    /// A small `dict` each of whose values is such.
+    DictEach(Box<Pattern>),
     /// A `dict` whose values are tuples of an instance that is `plain` and an offset: the fields of
     /// a structured type.
     /// They must end within as many bytes as that item of the same tuple says.
@@ -79,6 +81,9 @@ pub enum Pattern {
     /// A `tuple` of an instance that is `plain` and how many of it there are, in so many dimensions:
     /// the parts of an array within a structure, in as many bytes as that item says.
     PartsWithin(usize),
+    /// A `tuple` of an array's dimensions: at most 32, and no more elements than a pickle has bytes
+    /// for, so that their size does not wrap round.
+    Shape,
     /// A `set`.
     Set,
     /// A `frozenset`.
@@ -213,7 +218,7 @@ impl Pattern {
                 signature.patterns[*item].within(rest)
             }
             (Some((item, rest)), Self::DictOf(entries)) => entries.of[*item].value.within(rest),
-            (Some((_, rest)), Self::ListEach(of)) => of.within(rest),
+            (Some((_, rest)), Self::ListEach(of) | Self::DictEach(of)) => of.within(rest),
             _ => self,
         }
     }
@@ -237,9 +242,11 @@ impl Pattern {
     /// Whether it, or any within, asks for each entry of a list or dict.
     pub(crate) fn minds_entries(&self) -> bool {
         match self {
-            Self::ListEach(_) | Self::DictOf(_) | Self::FieldsWithin(_) | Self::ScalarsOver(_) => {
-                true
-            }
+            Self::ListEach(_)
+            | Self::DictEach(_)
+            | Self::DictOf(_)
+            | Self::FieldsWithin(_)
+            | Self::ScalarsOver(_) => true,
             Self::TupleOf(signature) => signature.patterns.iter().any(Self::minds_entries),
             Self::AnyOf(alternatives) => alternatives.iter().any(Self::minds_entries),
             _ => false,
@@ -285,6 +292,8 @@ impl fmt::Display for Pattern {
             Self::Buffer => f.write_str("buffer"),
             Self::List => f.write_str("list"),
             Self::ListEach(of) => write!(f, "[{of}…]"),
+            Self::DictEach(of) => write!(f, "dict of {of}"),
+            Self::Shape => f.write_str("shape"),
             Self::Dict => f.write_str("dict"),
             Self::DictOf(Entries { of, others }) => {
                 f.write_str("{")?;

@@ -277,6 +277,9 @@ impl Idioms<'_> {
             (Some((_, rest)), Pattern::ListEach(of)) => {
                 Template::ListOf(Box::new(self.replaced(of, rest, by)))
             }
+            (Some((_, rest)), Pattern::DictEach(of)) => {
+                Template::Items(vec![(Value::Str("x".into()), self.replaced(of, rest, by))])
+            }
             _ => by.clone(),
         }
     }

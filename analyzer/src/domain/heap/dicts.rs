@@ -11,9 +11,23 @@ impl Heap {
     }
 
     /// Notes a value of a dict that holds nothing.
-    #[inline]
     pub(crate) fn add_atom(&mut self, dict: u32) {
-        self.dicts[dict as usize].contents.traits.lose(Traits::PAIRS.and(Traits::FIELDS));
+        self.dicts[dict as usize].contents.traits.lose(Self::NO_ATOM);
+    }
+
+    /// What a dict loses by a value that holds nothing.
+    const NO_ATOM: Traits = Traits::PAIRS.and(Traits::FIELDS);
+
+    /// Notes a key of a dict whose text is not noted, with a value that holds nothing.
+    #[inline]
+    pub(crate) fn add_ordinary_entry(&mut self, dict: u32, offset: u32) {
+        let traits = &mut self.dicts[dict as usize].contents.traits;
+        traits.lose(Self::NO_ATOM);
+        if traits.keys() > FEW {
+            traits.count_key();
+        } else {
+            self.add_ordinary_key(dict, offset);
+        }
     }
 
     /// Notes that a value of the dict can be called.
@@ -57,7 +71,6 @@ impl Heap {
     }
 
     /// Notes a key of a dict whose text is not noted.
-    #[inline]
     pub(crate) fn add_ordinary_key(&mut self, dict: u32, offset: u32) {
         self.keep_key(dict, offset);
         self.dicts[dict as usize].contents.traits.count_key();

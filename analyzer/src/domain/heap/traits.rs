@@ -37,7 +37,7 @@ impl Traits {
     /// Something else holds it.
     pub(super) const HELD: Self = Self(2048);
 
-    pub(crate) fn and(self, other: Self) -> Self {
+    pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 

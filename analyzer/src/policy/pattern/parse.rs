@@ -13,7 +13,8 @@
 //! - `[int]`, a short list of such, or a list that is as long as the shape that is item 1 says, of anything
 //!   (`list#1`) or of scalars (`scalars#1`);
 //! - `{data: list, name: hashed?}`, a small dict with no other keys, or with others if `...` or `...atoms`
-//!   ends it;
+//!   ends it; `{*: list}`, one of whatever keys;
+//! - `shape`, a tuple of dimensions of an array that a pickle may hold;
 //! - a list, tuple or dict of which is said what it holds: `list#atoms`, `list#pairs`, `list#hashed`,
 //!   `tuple#hashed`, `attributes#atoms`, `attribute:_left/_right` (no keys but these), `fields#5` and
 //!   `parts#5` (within the bytes of item 5);
@@ -121,6 +122,13 @@ impl<'t> Parser<'t> {
                 false => Err(self.expected("`]`")),
             };
         }
+        if self.take("{*:") {
+            let each = self.pattern()?;
+            return match self.take("}") {
+                true => Ok(Pattern::DictEach(Box::new(each))),
+                false => Err(self.expected("`}`")),
+            };
+        }
         if self.take("{") {
             return self.entries();
         }
@@ -191,6 +199,7 @@ impl<'t> Parser<'t> {
                 Pattern::Attributes(Attributes { callables: true, ..Attributes::of(Contents::Any) })
             }
             "attributes#noargs" => Pattern::Attributes(Attributes::of(Contents::NoArgs)),
+            "shape" => Pattern::Shape,
             "set" => Pattern::Set,
             "frozenset" => Pattern::FrozenSet,
             "tuple" => Pattern::Tuple,

@@ -262,6 +262,12 @@ impl<'p> Material<'p> {
                 let each = self.values(of, depth).into_iter().map(|value| Value::List(vec![value]));
                 each.chain([Value::List(Vec::new())]).collect()
             }
+            Pattern::DictEach(of) => {
+                let each = self.values(of, depth).into_iter();
+                let each = each.map(|value| Value::Dict(vec![(text("x"), value)]));
+                each.chain([Value::Dict(Vec::new())]).collect()
+            }
+            Pattern::Shape => vec![Value::Tuple(vec![Value::Int(1)])],
             Pattern::Hashed => vec![text("x"), Value::Int(1), Value::None],
             Pattern::FieldsWithin(_) => vec![Value::Dict(Vec::new())],
             // No value of a kind knows its bytes.
