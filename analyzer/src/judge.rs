@@ -28,6 +28,9 @@ use crate::verdict::{Severity, Storage};
 /// makes a pickle of a hundred bytes hash for ever.
 pub(crate) const MAX_WEIGHT: u32 = 1 << 20;
 
+/// Values that the heap has room for from the start: a small pickle needs no more.
+const FIRST: usize = 64;
+
 /// Said of what is denied where it is not proved that it is reached.
 const UNLESS_RAISED: &str = ", unless something before it raises";
 
@@ -51,7 +54,7 @@ impl<'p, 'a> Judge<'p, 'a> {
     pub(crate) fn new(policy: &'p Policy, input: &'a [u8], limits: &Limits) -> Self {
         Self {
             policy,
-            heap: Heap::default(),
+            heap: Heap::with_capacity(FIRST.min(input.len())),
             globals: Globals::default(),
             record: Record::default(),
             input,

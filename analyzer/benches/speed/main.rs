@@ -28,7 +28,7 @@ const TOOLS: &[&str] = &["loads", "genops", "picklescan", "fickling"];
 const INPUTS: &[&str] = &["records", "blobs", "memo", "deep", "small"];
 
 /// What is slower is given up: fickling takes minutes for records, and hours for some.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a process that did one thing says of itself.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]

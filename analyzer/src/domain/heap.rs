@@ -114,6 +114,17 @@ impl Default for Head {
 }
 
 impl Heap {
+    /// One with room for so many of what most pickles have.
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        Self {
+            elements: Vec::with_capacity(values),
+            tuples: Vec::with_capacity(values / 4),
+            lists: Vec::with_capacity(values / 4),
+            dicts: Vec::with_capacity(values / 4),
+            ..Self::default()
+        }
+    }
+
     /// A tuple of what holds nothing.
     pub(crate) fn new_tuple_of_atoms(&mut self, elements: &[Value]) -> Value {
         debug_assert!(elements.iter().all(|element| element.is_atom()), "they are atoms");
