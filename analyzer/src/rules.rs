@@ -33,6 +33,7 @@ rules! {
     "hash" "An object of unknown type is hashed, which may run its code.";
     "malformed" "The bytes are not a whole pickle, or no unpickler gets past a fault in them.";
     "memo-index" "A memo index is out of proportion: the C unpickler allocates memory up to it.";
+    "memo-lost" "What is fetched from the memo is not known.";
     "name-encoding" "A global's name is an 8-bit string, which one load mode refuses.";
     "nesting" "Values are nested so deeply that the interpreter may crash.";
     "persistent-id" "A persistent id is handed to the loader's own code.";
@@ -51,7 +52,8 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
 }
 
 /// Rules of what makes a load fail, or take what it does not have: not do what is not allowed, nor
-/// read on elsewhere than it was followed. That something nests is none: it ends the interpreter.
+/// read on elsewhere than it was followed. That something nests is none, since it ends the interpreter;
+/// nor that what a GET gives is not known, of which nothing more is said.
 const FAILS: [&str; 2] = ["malformed", "memo-index"];
 
 /// Whether a load of which the rule speaks may do something that is not allowed, even if it then

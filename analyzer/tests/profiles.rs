@@ -5,7 +5,10 @@ use assay_analyzer::{Form, Pattern, Policy, Returns, Signature, Verdict, analyze
 /// The globals that a pattern names.
 fn named(pattern: &Pattern, out: &mut Vec<String>) {
     match pattern {
-        Pattern::InstanceOf(key) | Pattern::InstanceLike(key) | Pattern::GlobalIs(key) => {
+        Pattern::InstanceOf(key)
+        | Pattern::InstanceLike(key)
+        | Pattern::InstanceFlat(key)
+        | Pattern::GlobalIs(key) => {
             out.push(key.clone());
         }
         Pattern::AnyOf(patterns) => patterns.iter().for_each(|pattern| named(pattern, out)),

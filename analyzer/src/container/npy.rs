@@ -170,7 +170,12 @@ fn shape(text: &str) -> Option<(u64, &str)> {
     if inner.is_empty() {
         return Some((1, rest));
     }
-    let inner = inner.strip_suffix(',').unwrap_or(inner);
+    // Of one length without a comma the literal is a number, which means another type as a field's.
+    let inner = match inner.split_once(',') {
+        None => return None,
+        Some((one, "")) => one,
+        Some(_) => inner,
+    };
     let count = inner.split(", ").try_fold(1_u64, |count, length| {
         // As long integers of Python 2 were written.
         count.checked_mul(natural(length.strip_suffix('L').unwrap_or(length))?)
@@ -216,7 +221,7 @@ mod tests {
         assert_eq!(of("'|S0'", "(2,)"), Some(0));
         assert_eq!(of("'<M8[25ns]'", "()"), Some(8));
         assert_eq!(of("'<f8'", "(3L, 4L)"), Some(96));
-        assert_eq!(of("[('a', '<f8'), ('b', '|S3', (2, 2)), ('', '|V4')]", "(2,)"), Some(48));
+        assert_eq!(of("[('a', '<f8'), ('b', '|S3', (2, 2)), ('', '|V4', (1,))]", "(2,)"), Some(48));
         assert_eq!(of("[(('title', 'a'), '<f8'), ('b', [('c', '|u1')])]", "()"), Some(9));
         assert_eq!(of("'|O'", "(2,)"), Some(u64::MAX));
     }
@@ -242,7 +247,17 @@ mod tests {
         ] {
             assert_eq!(of(kind, "(2,)"), None, "{kind}");
         }
-        for shape in ["(1,) + (2,)", "(-1,)", "(1, 2", "2", "(18446744073709551615, 2)", "(+1,)"] {
+        assert_eq!(of("[('a', '|S0', (128))]", "(2,)"), None);
+        for shape in [
+            "(1)",
+            "(1, 2,)",
+            "(1,) + (2,)",
+            "(-1,)",
+            "(1, 2",
+            "2",
+            "(18446744073709551615, 2)",
+            "(+1,)",
+        ] {
             assert_eq!(of("'<f8'", shape), None, "{shape}");
         }
         let nested = format!("{}'<f8'{}", "[('a', ".repeat(9), ")]".repeat(9));

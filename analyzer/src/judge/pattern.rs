@@ -66,9 +66,9 @@ impl Judge<'_, '_> {
             Value::Int(count) => u64::try_from(count).ok()?,
             shape => self.elements_of(shape)?,
         };
-        // Where there are none, NumPy goes by what it never set as it converts them
+        // Where there are none, or of no bytes, NumPy goes by what it never set as it converts them
         // (numpy/_core/src/multiarray/dtype_transfer.c get_subarray_transfer_function).
-        size.checked_mul(count).filter(|_| count > 0)
+        size.checked_mul(count).filter(|bytes| *bytes > 0)
     }
 
     /// Whether these are dimensions of an array, with no more elements than a pickle has bytes for.
@@ -277,16 +277,18 @@ impl Judge<'_, '_> {
                 matches!(value, Value::Instance(id)
                     if self.globals.get(self.heap.class(id)).key == *key)
             }
-            Pattern::InstanceLike(key) => {
-                matches!(value, Value::Instance(id)
-                    if self.globals.get(self.heap.class(id)).contract
-                        .is_some_and(|contract| contract.is_of(key)))
-            }
+            Pattern::InstanceLike(key) => self.is_like(key, value),
+            Pattern::InstanceFlat(key) => self.is_like(key, value) && self.heap.depth(value) <= 1,
             Pattern::GlobalIs(key) => {
                 matches!(value, Value::Global(id) if self.globals.get(id).key == *key)
             }
             Pattern::AnyOf(patterns) => patterns.iter().any(|pattern| self.matches(pattern, value)),
         }
+    }
+
+    /// Whether the value is an instance of a class that has the contract of that one.
+    fn is_like(&self, key: &str, value: Value) -> bool {
+        self.class_of(value).is_some_and(|contract| contract.is_of(key))
     }
 
     /// Whether the value is a dict with such entries.

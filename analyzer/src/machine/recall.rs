@@ -35,7 +35,7 @@ impl Machine<'_, '_> {
         let index = self.memo_index(argument)?.filter(|_| !self.memo.is_lost());
         let Some(index) = index else {
             let message = "which memo entry is fetched is not known";
-            self.judge.record.doubt("memo-index", message, Alive::NONE);
+            self.judge.record.doubt("memo-lost", message, Alive::NONE);
             self.stack.push(Value::Unknown);
             return Ok(());
         };

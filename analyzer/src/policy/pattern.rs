@@ -106,6 +106,8 @@ pub enum Pattern {
     InstanceOf(String),
     /// An instance of any class that shares the contract of `module:name`.
     InstanceLike(String),
+    /// Such an instance that was made of nothing but what holds nothing, and has no state.
+    InstanceFlat(String),
     /// That global, `module:name`.
     GlobalIs(String),
     /// One of these.
@@ -336,6 +338,9 @@ impl fmt::Display for Pattern {
             Self::Instance => f.write_str("instance of an allowed class"),
             Self::InstanceOf(name) => write!(f, "instance of {}", name.replace(':', ".")),
             Self::InstanceLike(name) => write!(f, "instance like {}", name.replace(':', ".")),
+            Self::InstanceFlat(name) => {
+                write!(f, "instance like {} that holds nothing", name.replace(':', "."))
+            }
             Self::GlobalIs(name) => f.write_str(&name.replace(':', ".")),
             Self::AnyOf(patterns) => {
                 for (index, pattern) in patterns.iter().enumerate() {

@@ -47,6 +47,7 @@ impl Heap {
 
     /// Notes a key of a dict, and its text if it is a constant.
     pub(crate) fn add_key(&mut self, dict: u32, key: Value, text: Option<&[u8]>) {
+        let depth = self.depth(key);
         let entry = &mut self.dicts[dict as usize];
         match (key, text) {
             (Value::Str(offset) | Value::Str8(offset), Some(text)) => {
@@ -67,7 +68,9 @@ impl Heap {
             }
             _ => entry.contents.traits.lose(Traits::ATTRIBUTES.and(Traits::NO_HOOKS)),
         }
-        self.dicts[dict as usize].contents.traits.count_key();
+        let contents = &mut self.dicts[dict as usize].contents;
+        contents.deepen(depth);
+        contents.traits.count_key();
     }
 
     /// Notes a key of a dict whose text is not noted.

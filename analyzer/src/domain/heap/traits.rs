@@ -75,9 +75,14 @@ pub(super) struct Contents {
 impl Contents {
     pub(super) const EMPTY: Self = Self { traits: Traits::ALL, depth: 1 };
 
+    /// Notes that it holds something nested so deep.
+    pub(super) fn deepen(&mut self, depth: u32) {
+        self.depth = self.depth.max(shallow(depth.saturating_add(1)));
+    }
+
     /// Notes a value, nested so deep.
     pub(super) fn add(&mut self, value: Value, depth: u32) {
-        self.depth = self.depth.max(shallow(depth.saturating_add(1)));
+        self.deepen(depth);
         if !value.is_atom() {
             self.traits.lose(Traits::ATOMS);
         }

@@ -16,10 +16,10 @@
 //!   ends it; `{*: list}`, one of whatever keys;
 //! - `shape`, a tuple of dimensions of an array that a pickle may hold;
 //! - a list, tuple or dict of which is said what it holds: `list#atoms`, `list#pairs`, `list#hashed`,
-//!   `tuple#hashed`, `attributes#atoms`, `attribute:_left/_right` (no keys but these), `fields#5` and
+//!   `tuple#hashed`, `attributes#atoms`, `attribute:_left/_right` (no keys but these; `#atoms` behind the last), `fields#5` and
 //!   `parts#5` (within the bytes of item 5);
 //! - an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its
-//!   contract) or global (`=builtins:object`).
+//!   contract, `<flat …>` if it holds nothing either) or global (`=builtins:object`).
 
 use super::{Attributes, Contents, Entries, Item, Pattern, Signature};
 
@@ -110,9 +110,10 @@ impl<'t> Parser<'t> {
         }
         if self.take("<") {
             let name = self.until(">")?;
-            return Ok(match name.strip_prefix("like ") {
-                Some(name) => Pattern::InstanceLike(name.to_owned()),
-                None => Pattern::InstanceOf(name.to_owned()),
+            return Ok(match name.split_once(' ') {
+                Some(("like", name)) => Pattern::InstanceLike(name.to_owned()),
+                Some(("flat", name)) => Pattern::InstanceFlat(name.to_owned()),
+                _ => Pattern::InstanceOf(name.to_owned()),
             });
         }
         if self.take("[") {
@@ -148,10 +149,15 @@ impl<'t> Parser<'t> {
             while self.take("/") {
                 names.push(self.word().to_owned());
             }
-            return Ok(Pattern::Attributes(Attributes {
-                names,
-                ..Attributes::of(Contents::WithValues)
-            }));
+            let last = names.last_mut().expect("there is one");
+            let holds = match last.strip_suffix("#atoms") {
+                Some(name) => {
+                    *last = name.to_owned();
+                    Contents::Atoms
+                }
+                None => Contents::WithValues,
+            };
+            return Ok(Pattern::Attributes(Attributes { names, ..Attributes::of(holds) }));
         }
         if let Some(Ok(shape)) = word.strip_prefix("list#").map(str::parse) {
             return Ok(Pattern::ListOver(shape));

@@ -286,7 +286,7 @@ fn given(pattern: &Pattern, object: &Template, of: &Contract) -> Option<Template
     let object = || object.clone();
     pattern.alternatives().iter().find_map(|one| match one {
         Pattern::Any | Pattern::Instance => Some(object()),
-        Pattern::InstanceOf(key) | Pattern::InstanceLike(key) => {
+        Pattern::InstanceOf(key) | Pattern::InstanceLike(key) | Pattern::InstanceFlat(key) => {
             let same = of.globals.iter().any(|(module, name)| format!("{module}:{name}") == *key);
             same.then(object)
         }

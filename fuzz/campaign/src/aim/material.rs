@@ -298,7 +298,7 @@ impl<'p> Material<'p> {
                 classes.filter_map(|contract| contract.globals.first()).map(global).collect()
             }
             Pattern::Instance => self.instances(depth).take(3).collect(),
-            Pattern::InstanceOf(key) | Pattern::InstanceLike(key) => {
+            Pattern::InstanceOf(key) | Pattern::InstanceLike(key) | Pattern::InstanceFlat(key) => {
                 self.instance(key, depth).into_iter().collect()
             }
             Pattern::GlobalIs(key) => key
