@@ -89,16 +89,20 @@ fn who_holds_what_must_not_be_hashed_is_not_hashed() {
     }
 }
 
-/// Sets, and what calls make of unknown type, are as deep as what they hold, whenever they got it.
+/// Sets, dicts and what calls make of unknown type are as deep as what they hold, whenever they got it.
 #[test]
-fn sets_are_as_deep_as_what_they_hold() {
+fn whatever_holds_something_is_as_deep() {
     let chained = |first: &str, begin: &str, levels: usize, end: &str| {
         let (begin, end) = (begin.repeat(levels), end.repeat(levels));
         let names = "ccollections\ndeque\np0\n0citertools\nrepeat\np1\n0";
         let pickle = format!("{names}{first}{begin}N{end}.");
         judge(&pickle.chars().map(|c| c as u8).collect::<Vec<_>>()).0
     };
-    let ways = [("g0\n\u{8f}(g1\n", "\u{85}R\u{90}\u{85}R"), ("g0\n(g1\n", "\u{85}R\u{91}\u{85}R")];
+    let ways = [
+        ("g0\n\u{8f}(g1\n", "\u{85}R\u{90}\u{85}R"),
+        ("g0\n(g1\n", "\u{85}R\u{91}\u{85}R"),
+        ("g0\n}(g1\n", "\u{85}RNu\u{85}R"),
+    ];
     for (begin, end) in ways {
         assert_eq!(chained("", begin, 100, end), Verdict::Safe, "{begin}");
         assert_eq!(chained("", begin, 400, end), Verdict::Unproven, "{begin}");
