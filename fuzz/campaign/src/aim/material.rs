@@ -250,8 +250,12 @@ impl<'p> Material<'p> {
             Pattern::ListOver(_) | Pattern::ScalarsOver(_) | Pattern::ListOf(_) => {
                 vec![Value::List(vec![Value::Int(1)])]
             }
-            Pattern::Attributes(Attributes { names, .. }) if !names.is_empty() => {
-                let pairs = names.iter().map(|name| (text(name), Value::Dict(Vec::new())));
+            Pattern::Attributes(Attributes { names, holds, .. }) if !names.is_empty() => {
+                let value = match holds {
+                    Contents::Atoms => Value::Int(1),
+                    _ => Value::Dict(Vec::new()),
+                };
+                let pairs = names.iter().map(|name| (text(name), value.clone()));
                 vec![Value::Dict(pairs.collect())]
             }
             Pattern::Dict | Pattern::DictUncalled | Pattern::Attributes(_) => {
