@@ -91,8 +91,8 @@ fn features(header: &Fields) -> Option<i64> {
 }
 
 /// Whether the text names an objective: its first word is taken, whether or not there is one
-/// (CreateObjectiveFunction). All but one of those for which a root makes no sense print so
-/// (RegressionHuberLoss), and LightGBM writes it of none of them.
+/// (CreateObjectiveFunction). Of a root, which LightGBM writes of `regression` only, others may print
+/// that they know none (RegressionHuberLoss).
 fn is_objective(value: &[u8]) -> bool {
     let mut words = tokens(value);
     words.next().is_some_and(|name| name == b"regression" || !words.any(|word| word == b"sqrt"))

@@ -122,6 +122,7 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
+    /// ADDITEMS: to a set, or by the method `add` of anything else.
     pub(super) fn add_items(&mut self, target: Value, items: &[Value]) {
         self.deepen(target, items);
         self.keep(items);

@@ -316,8 +316,9 @@ impl fmt::Display for Pattern {
             Self::ListOf(Contents::Pairs) => f.write_str("list of pairs"),
             Self::ListOf(Contents::Hashed) => f.write_str("list of what may be hashed"),
             Self::ListOf(_) => f.write_str("list of plain values"),
-            Self::Attributes(Attributes { names, .. }) if !names.is_empty() => {
-                write!(f, "dict with no keys but '{}'", names.join("', '"))
+            Self::Attributes(Attributes { names, holds, .. }) if !names.is_empty() => {
+                let plain = if *holds == Contents::Atoms { ", of plain values" } else { "" };
+                write!(f, "dict with no keys but '{}'{plain}", names.join("', '"))
             }
             Self::Attributes(Attributes { holds: Contents::Atoms, .. }) => {
                 f.write_str("dict of attributes with plain values")

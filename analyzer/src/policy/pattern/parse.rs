@@ -16,8 +16,8 @@
 //!   ends it; `{*: list}`, one of whatever keys;
 //! - `shape`, a tuple of dimensions of an array that a pickle may hold;
 //! - a list, tuple or dict of which is said what it holds: `list#atoms`, `list#pairs`, `list#hashed`,
-//!   `tuple#hashed`, `attributes#atoms`, `attribute:_left/_right` (no keys but these; `#atoms` behind the last), `fields#5` and
-//!   `parts#5` (within the bytes of item 5);
+//!   `tuple#hashed`, `attributes#atoms`, `attribute:_left/_right` (no keys but these; `#atoms` behind the
+//!   last), `fields#5` and `parts#5` (within the bytes of item 5);
 //! - an instance (`<datetime:timezone>`, or `<like builtins:BaseException>` of any class that shares its
 //!   contract, `<flat …>` if it holds nothing either) or global (`=builtins:object`).
 
