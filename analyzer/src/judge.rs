@@ -21,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use crate::domain::{Alive, GlobalId, Globals, Heap, Traits, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
-use crate::policy::{Append, Contract, How, Kind, Policy, Signature};
+use crate::policy::{Append, Contract, How, Kind, Policy, Signature, State};
 use crate::verdict::{Severity, Storage};
 
 /// Values that going through one tuple may look at: a tuple that holds another twice, and so on,
@@ -47,6 +47,10 @@ pub(crate) struct Judge<'p, 'a> {
     steps: Cell<u64>,
     /// Lists and dicts on whose contents the last match relied.
     relied: RefCell<Vec<Value>>,
+    /// Whether what is matched is stored only, so that it need not be data.
+    stored: Cell<bool>,
+    /// Whether the last match took something for data with all that it holds.
+    took_data: Cell<bool>,
     ordinary: entry::Ordinary,
 }
 
@@ -61,6 +65,8 @@ impl<'p, 'a> Judge<'p, 'a> {
             nesting: limits.nesting(),
             steps: Cell::new(limits.steps_for(input.len())),
             relied: RefCell::default(),
+            stored: Cell::default(),
+            took_data: Cell::default(),
             ordinary: entry::Ordinary::default(),
         }
     }
@@ -250,6 +256,30 @@ impl<'p> Judge<'p, '_> {
         self.policy.minds_unhashed() && values.iter().any(unhashed)
     }
 
+    /// Whether the value is data: `None`, numbers, text, bytes and other scalars, and tuples, lists,
+    /// dicts and sets of data. Whatever is done with it runs code of built-in types only.
+    pub(crate) fn is_data(&self, value: Value) -> bool {
+        match value {
+            Value::Instance(_) => self.class_of(value).is_some_and(|class| {
+                class.scalar || class.holds_data && self.heap.holds_data(value)
+            }),
+            Value::ByteArray(_) => true,
+            value => value.is_atom() || self.heap.holds_data(value),
+        }
+    }
+
+    pub(crate) fn are_data(&self, values: &[Value]) -> bool {
+        values.iter().all(|value| value.is_atom() || self.is_data(*value))
+    }
+
+    /// What holds something else than data is no data. What holds it by then is not told of it.
+    pub(crate) fn pass_on_foreign(&mut self, container: Value, values: &[Value]) {
+        if !self.are_data(values) && self.heap.add_foreign(container) {
+            let message = "puts an object into what may have been taken for plain data before";
+            self.record.doubt("data", message, Alive::NONE);
+        }
+    }
+
     /// Whether the value is a scalar, or a tuple of such.
     pub(crate) fn is_scalar_or_some(&self, value: Value) -> bool {
         match value {
@@ -366,26 +396,30 @@ impl<'p> Judge<'p, '_> {
         let class = self.class_of(target).filter(|class| {
             !(class.unheld && held) && (!class.elements || self.is_of_its_size(target, state))
         });
-        let mut states = class.iter().flat_map(|contract| &contract.build);
-        if let Some(form) = states.find(|form| self.accepts_state(&form.pattern, state)) {
+        let accepted = class.and_then(|class| {
+            let accepts = |form: &&State| self.accepts_state(class, &form.pattern, state);
+            Some((class, class.build.iter().find(accepts)?))
+        });
+        if let Some((class, form)) = accepted {
             self.give_what_was_checked();
             self.record.may_stop(Alive::NONE);
             self.check_weight(&[state]);
             if let Value::Instance(id) = target {
                 self.heap.hold(id, &[state]);
                 self.pass_on_unhashed(id, &[state]);
+                self.pass_on_foreign(target, &[state]);
                 let becomes = form.becomes.as_ref();
                 if let Some(class) =
                     becomes.and_then(|key| self.globals.of_policy(self.policy, key))
                 {
                     self.heap.become_one_of(id, class);
                 }
-                if class.is_some_and(|class| class.unheld) {
+                if class.unheld {
                     // Once, and never again.
                     self.heap.hold_one(target);
                 }
                 self.check_depth(self.heap.depth(target));
-                if class.is_some_and(|class| class.elements) {
+                if class.elements {
                     self.measure_restored(id, state);
                 }
             }
@@ -409,7 +443,7 @@ impl<'p> Judge<'p, '_> {
 
     fn judge_items(&mut self, target: Value, items: &[Value]) {
         let contract = self.class_of(target);
-        self.relied.borrow_mut().clear();
+        self.start_match(contract);
         let takes = |contract: &Contract, signature: &Signature| {
             items.chunks_exact(2).all(|pair| {
                 self.takes(signature, pair) && (!contract.named || self.may_be_attribute(pair))

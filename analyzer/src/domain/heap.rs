@@ -3,13 +3,16 @@
 //! Entries are small and few: a value holds an index into one of these tables. They are shared
 //! by every alias of an object, so that what is added through one is known through all.
 
+mod data;
 mod dicts;
 mod few;
+mod marks;
 mod traits;
 
 use std::collections::HashMap;
 
 use super::{GlobalId, Value};
+use marks::Marks;
 use traits::Contents;
 pub(crate) use traits::{Traits, is_hook, is_noted};
 
@@ -20,9 +23,16 @@ struct Tuple {
     /// Values within, with shared ones counted each time: what hashing looks at.
     weight: u32,
     depth: u16,
-    hashed: bool,
-    /// Whether it holds what must not be hashed.
-    unhashed: bool,
+    marks: Marks,
+}
+
+/// What a tuple holds that not all may.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Within {
+    /// What must not be hashed.
+    pub(crate) unhashed: bool,
+    /// Something else than data.
+    pub(crate) foreign: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +56,7 @@ const FEW: usize = 3;
 struct Made {
     class: GlobalId,
     depth: u16,
-    /// Whether something else holds it.
-    held: bool,
-    /// Whether it holds what must not be hashed.
-    unhashed: bool,
+    marks: Marks,
     /// Bytes of an element, of a type of elements; `UNSIZED` if not known.
     size: u32,
     /// Values within, with shared ones counted each time.
@@ -64,8 +71,7 @@ const UNSIZED: u32 = u32::MAX;
 struct Bag {
     weight: u32,
     depth: u16,
-    /// Whether something else holds it.
-    held: bool,
+    marks: Marks,
 }
 
 /// Tuples, lists, dicts, instances, and all else that holds something.
@@ -81,6 +87,11 @@ pub(crate) struct Heap {
     made: Vec<Made>,
     bags: Vec<Bag>,
     some_unhashed: bool,
+    /// Whether something was taken for data with all that it holds.
+    data_taken: bool,
+    /// Whether something else than data was put into what something held: within which others it is, is
+    /// not known.
+    late_foreign: bool,
     /// Where the last field of a dict of fields ends.
     fields: HashMap<u32, u64>,
     few: few::Few,
@@ -128,20 +139,23 @@ impl Heap {
     /// A tuple of what holds nothing.
     pub(crate) fn new_tuple_of_atoms(&mut self, elements: &[Value]) -> Value {
         debug_assert!(elements.iter().all(|element| element.is_atom()), "they are atoms");
-        self.add_tuple(elements, 1, (elements.len() as u32).saturating_add(1), false)
+        self.add_tuple(elements, 1, (elements.len() as u32).saturating_add(1), Marks::NONE)
     }
 
-    pub(crate) fn new_tuple(&mut self, elements: &[Value], unhashed: bool) -> Value {
+    pub(crate) fn new_tuple(&mut self, elements: &[Value], within: Within) -> Value {
         let depth = shallow(self.deepest(elements).saturating_add(1));
         let weight = self.weigh(elements);
-        self.add_tuple(elements, depth, weight, unhashed)
+        let marks = Marks::NONE
+            .and_if(Marks::UNHASHED, within.unhashed)
+            .and_if(Marks::FOREIGN, within.foreign);
+        self.add_tuple(elements, depth, weight, marks)
     }
 
     #[inline]
-    fn add_tuple(&mut self, elements: &[Value], depth: u16, weight: u32, unhashed: bool) -> Value {
+    fn add_tuple(&mut self, elements: &[Value], depth: u16, weight: u32, marks: Marks) -> Value {
         let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
-        self.tuples.push(Tuple { start, weight, depth, hashed: false, unhashed });
+        self.tuples.push(Tuple { start, weight, depth, marks });
         self.heaviest = self.heaviest.max(weight);
         Value::Tuple(self.tuples.len() as u32 - 1)
     }
@@ -155,7 +169,7 @@ impl Heap {
 
     /// Whether the tuple holds what must not be hashed.
     pub(crate) fn is_unhashed(&self, tuple: u32) -> bool {
-        self.tuples[tuple as usize].unhashed
+        self.tuples[tuple as usize].marks.has(Marks::UNHASHED)
     }
 
     /// How many values hashing the value, or comparing it, looks at.
@@ -190,7 +204,7 @@ impl Heap {
 
     fn new_bag(&mut self, items: &[Value]) -> u32 {
         let depth = shallow(self.deepest(items).saturating_add(1));
-        self.bags.push(Bag { weight: self.weigh(items), depth, held: false });
+        self.bags.push(Bag { weight: self.weigh(items), depth, marks: Marks::NONE });
         self.bags.len() as u32 - 1
     }
 
@@ -210,7 +224,10 @@ impl Heap {
 
     /// Notes that the tuple is hashed; whether it was before.
     pub(crate) fn mark_hashed(&mut self, tuple: u32) -> bool {
-        std::mem::replace(&mut self.tuples[tuple as usize].hashed, true)
+        let marks = &mut self.tuples[tuple as usize].marks;
+        let before = marks.has(Marks::HASHED);
+        marks.set(Marks::HASHED);
+        before
     }
 
     /// How deeply objects are nested in the value: 0 for what holds nothing.
@@ -319,7 +336,7 @@ impl Heap {
     /// Something that a call made of values.
     pub(crate) fn new_instance(&mut self, class: GlobalId, depth: u32, weight: u32) -> Value {
         let depth = shallow(depth);
-        self.made.push(Made { class, depth, held: false, unhashed: false, size: UNSIZED, weight });
+        self.made.push(Made { class, depth, marks: Marks::NONE, size: UNSIZED, weight });
         Value::Instance(self.made.len() as u32 - 1)
     }
 
@@ -338,11 +355,11 @@ impl Heap {
             Value::List(list) => &mut self.lists[list as usize].contents.traits,
             Value::Dict(dict) => &mut self.dicts[dict as usize].contents.traits,
             Value::Instance(id) => {
-                self.made[id as usize].held = true;
+                self.made[id as usize].marks.set(Marks::HELD);
                 return;
             }
             Value::Set(id) => {
-                self.bags[id as usize].held = true;
+                self.bags[id as usize].marks.set(Marks::HELD);
                 return;
             }
             _ => return,
@@ -356,20 +373,20 @@ impl Heap {
         match value {
             Value::List(list) => self.list(list).has(Traits::HELD),
             Value::Dict(dict) => self.dict(dict).has(Traits::HELD),
-            Value::Instance(id) => self.made[id as usize].held,
-            Value::Set(id) => self.bags[id as usize].held,
+            Value::Instance(id) => self.made[id as usize].marks.has(Marks::HELD),
+            Value::Set(id) => self.bags[id as usize].marks.has(Marks::HELD),
             _ => false,
         }
     }
 
     /// Notes that the instance holds what must not be hashed.
     pub(crate) fn mark_unhashed(&mut self, instance: u32) {
-        self.made[instance as usize].unhashed = true;
+        self.made[instance as usize].marks.set(Marks::UNHASHED);
     }
 
     /// Whether the instance holds what must not be hashed.
     pub(crate) fn holds_unhashed(&self, instance: u32) -> bool {
-        self.made[instance as usize].unhashed
+        self.made[instance as usize].marks.has(Marks::UNHASHED)
     }
 
     /// Notes how many bytes an element has.
@@ -438,9 +455,9 @@ mod tests {
     #[test]
     fn a_tuple_ends_where_the_next_begins() {
         let mut heap = Heap::default();
-        let inner = heap.new_tuple(&[Value::None, Value::Float], false);
-        let empty = heap.new_tuple(&[], false);
-        let outer = heap.new_tuple(&[inner, empty], false);
+        let inner = heap.new_tuple(&[Value::None, Value::Float], Within::default());
+        let empty = heap.new_tuple(&[], Within::default());
+        let outer = heap.new_tuple(&[inner, empty], Within::default());
         let (Value::Tuple(first), Value::Tuple(second), Value::Tuple(third)) =
             (inner, empty, outer)
         else {

@@ -33,7 +33,9 @@ impl<'p> Judge<'p, '_> {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
             return self.unknown_call(id, &args);
         };
-        let Some(form) = contract.call.iter().find(|form| self.accepts(&form.args, &args)) else {
+        let Some(form) =
+            contract.call.iter().find(|form| self.accepts(contract, &form.args, &args))
+        else {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
             return self.refuse_call(id, &args, &contract.call);
         };
@@ -46,7 +48,7 @@ impl<'p> Judge<'p, '_> {
     /// Calls an instance, if its contract allows that.
     fn apply(&mut self, callee: Value, args: &[Value]) -> Option<Value> {
         let contract = self.class_of(callee)?;
-        let form = contract.apply.iter().find(|form| self.accepts(&form.args, args))?;
+        let form = contract.apply.iter().find(|form| self.accepts(contract, &form.args, args))?;
         let Value::Instance(id) = callee else { return None };
         let class = self.heap.class(id);
         self.record.may_stop(Alive::NONE);
@@ -72,7 +74,8 @@ impl<'p> Judge<'p, '_> {
         let args = args.filter(|_| !keywords);
         match (self.contract_of(class), args) {
             (Some(contract), Some(args)) if contract.kind == Kind::Class => {
-                if let Some(form) = contract.new.iter().find(|form| self.accepts(&form.args, &args))
+                if let Some(form) =
+                    contract.new.iter().find(|form| self.accepts(contract, &form.args, &args))
                 {
                     if !contract.total {
                         self.record.may_stop(Alive::NONE);
@@ -187,8 +190,14 @@ impl<'p> Judge<'p, '_> {
                     [Value::Str(text), codec] if self.is_latin(*codec) => Value::ByteArray(*text),
                     _ => Value::ByteArray(NOWHERE),
                 },
-                Pattern::Set => self.heap.new_set(args),
-                Pattern::FrozenSet => self.heap.new_frozenset(args),
+                Pattern::Set | Pattern::FrozenSet => {
+                    let set = match pattern {
+                        Pattern::Set => self.heap.new_set(args),
+                        _ => self.heap.new_frozenset(args),
+                    };
+                    self.pass_on_foreign(set, args);
+                    set
+                }
                 Pattern::Int => Value::BigInt,
                 Pattern::Float => Value::Float,
                 Pattern::None => Value::None,
@@ -203,6 +212,7 @@ impl<'p> Judge<'p, '_> {
         self.measure_named(made, args);
         if let Value::Instance(id) = made {
             self.pass_on_unhashed(id, args);
+            self.pass_on_foreign(made, args);
         }
         made
     }

@@ -2,7 +2,7 @@
 
 use super::{Judge, expression, lightgbm, nodes, xgboost};
 use crate::domain::{Traits, Value};
-use crate::policy::{Attributes, Contents, Entries, Kind, Pattern, Signature};
+use crate::policy::{Attributes, Contents, Contract, Entries, Kind, Pattern, Signature};
 
 /// Where in the state of a type the names of its fields are (`descriptor.c` arraydescr_reduce).
 const NAMES: usize = 3;
@@ -24,7 +24,9 @@ impl Judge<'_, '_> {
             _ => None,
         };
         match pattern {
-            Pattern::ListOver(shape) => self.is_list_over(among.get(*shape), value),
+            Pattern::ListOver(shape) => {
+                self.is_list_over(among.get(*shape), value) && self.may_be_given(value)
+            }
             Pattern::ScalarsOver(shape) => {
                 self.is_list_over(among.get(*shape), value) && self.relies(value, Traits::SCALARS)
             }
@@ -100,19 +102,39 @@ impl Judge<'_, '_> {
     }
 
     /// Whether the arguments conform, and on the contents of what that relies.
-    pub(super) fn accepts(&self, signature: &Signature, args: &[Value]) -> bool {
-        self.relied.borrow_mut().clear();
+    pub(super) fn accepts(&self, of: &Contract, signature: &Signature, args: &[Value]) -> bool {
+        self.start_match(Some(of));
         self.takes(signature, args)
     }
 
     /// Whether the state conforms, and on the contents of what that relies.
-    pub(super) fn accepts_state(&self, pattern: &Pattern, state: Value) -> bool {
-        self.relied.borrow_mut().clear();
+    pub(super) fn accepts_state(&self, of: &Contract, pattern: &Pattern, state: Value) -> bool {
+        self.start_match(Some(of));
         self.matches(pattern, state)
+    }
+
+    /// Forgets what the last match relied upon.
+    pub(super) fn start_match(&self, of: Option<&Contract>) {
+        self.relied.borrow_mut().clear();
+        self.took_data.set(false);
+        self.stored.set(of.is_some_and(|contract| contract.stores));
+    }
+
+    /// Whether a contract may be given the value that asks for no kind of object: data, unless it does
+    /// but store what it is given.
+    fn may_be_given(&self, value: Value) -> bool {
+        if value.is_atom() || self.stored.get() {
+            return true;
+        }
+        self.took_data.set(true);
+        self.is_data(value)
     }
 
     /// What was relied upon must not change any more.
     pub(super) fn give_what_was_checked(&mut self) {
+        if self.took_data.get() {
+            self.heap.take_for_data();
+        }
         for value in self.relied.get_mut().drain(..) {
             self.heap.give(value);
         }
@@ -133,6 +155,10 @@ impl Judge<'_, '_> {
 
     /// Whether the value conforms to the pattern.
     pub(super) fn matches(&self, pattern: &Pattern, value: Value) -> bool {
+        self.conforms(pattern, value) && (!pattern.is_general() || self.may_be_given(value))
+    }
+
+    fn conforms(&self, pattern: &Pattern, value: Value) -> bool {
         match pattern {
             Pattern::Any => value != Value::Buffer && !self.holds_unknown(value),
             Pattern::None => value == Value::None,
@@ -305,8 +331,9 @@ impl Judge<'_, '_> {
                     met[at] = true;
                     self.matches(&of[at].value, *value)
                 }
-                None => others.as_ref().is_some_and(|attributes| {
-                    attributes.holds != Contents::Atoms || value.is_atom()
+                None => others.as_ref().is_some_and(|attributes| match attributes.holds {
+                    Contents::Atoms => value.is_atom(),
+                    _ => self.may_be_given(*value),
                 }),
             }
         };

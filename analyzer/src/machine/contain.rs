@@ -54,6 +54,7 @@ impl Machine<'_, '_> {
                 self.judge.doubt_late_unhashed(target);
                 self.judge.heap.add_unhashed(list);
             }
+            self.judge.pass_on_foreign(target, items);
             for item in items {
                 if self.judge.policy.minds_entries() {
                     self.judge.heap.note_element(list, *item);
@@ -86,6 +87,7 @@ impl Machine<'_, '_> {
         self.judge.heap.hold(instance, items);
         self.judge.check_depth(self.judge.heap.deepest(items));
         self.judge.pass_on_unhashed(instance, items);
+        self.judge.pass_on_foreign(target, items);
     }
 
     pub(super) fn set_items(&mut self, target: Value, items: &[Value]) -> Result<(), Fault> {
@@ -127,7 +129,10 @@ impl Machine<'_, '_> {
         self.deepen(target, items);
         self.keep(items);
         match target {
-            Value::Set(set) => self.judge.heap.add_to_set(set, items),
+            Value::Set(set) => {
+                self.judge.heap.add_to_set(set, items);
+                self.judge.pass_on_foreign(target, items);
+            }
             _ => {
                 self.judge.fact(Fact::Add(target));
                 self.hold(target, items);

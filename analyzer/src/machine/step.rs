@@ -3,7 +3,7 @@
 use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
 
 use super::{Behind, Fault, Flow, Machine};
-use crate::domain::{Alive, Value};
+use crate::domain::{Alive, Value, Within};
 use crate::fact::Fact;
 use crate::probe;
 
@@ -106,7 +106,9 @@ impl Machine<'_, '_> {
                 let set = self.take_slice(|machine, items| {
                     machine.keep(items);
                     machine.hash_all(items);
-                    machine.judge.heap.new_frozenset(items)
+                    let set = machine.judge.heap.new_frozenset(items);
+                    machine.judge.pass_on_foreign(set, items);
+                    set
                 })?;
                 self.stack.push(set);
             }
@@ -269,7 +271,8 @@ impl Machine<'_, '_> {
         }
         self.keep(items);
         let unhashed = self.judge.holds_unhashed(items);
-        self.judge.heap.new_tuple(items, unhashed)
+        let foreign = !self.judge.are_data(items);
+        self.judge.heap.new_tuple(items, Within { unhashed, foreign })
     }
 
     fn fixed_tuple(&mut self, len: usize) -> Result<(), Fault> {

@@ -166,6 +166,9 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
             }
         }
     }
+    if !contract.stores && contract.takes_objects() {
+        out.push((Part::Data, "data".to_owned()));
+    }
     if !contract.kept {
         out.push((Part::Kept, "not to be kept as a value".to_owned()));
     }
@@ -283,6 +286,7 @@ fn delete(contract: &mut Contract, part: &Part) {
         Part::Callable => contract.callable = false,
         Part::Unhashed => contract.unhashed = false,
         Part::Unheld => contract.unheld = false,
+        Part::Data => contract.stores = true,
         Part::Append => contract.append = Append::Any,
         Part::SetItem => contract.setitem = Some(Signature::anything()),
         Part::Item(item) => {

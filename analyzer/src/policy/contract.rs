@@ -106,6 +106,11 @@ pub struct Contract {
     pub plain: bool,
     /// Whether an instance is a scalar: printing, hashing and comparing it runs its own code only.
     pub scalar: bool,
+    /// Whether an instance, of a built-in type, is data where it holds nothing else.
+    pub holds_data: bool,
+    /// Whether it keeps what it is given without looking into it, and hashes it at most: then it may be
+    /// given any object, and else but those it asks for by kind.
+    pub stores: bool,
     /// Whether an instance calls what it was made of: as an attribute it stands for a method.
     pub callable: bool,
     /// Whether it can't be called, or makes a number or text of what it is given: as an attribute it
@@ -134,6 +139,14 @@ impl Contract {
         let mut forms = self.call.iter().chain(&self.new).chain(&self.apply);
         forms.any(|form| form.args.patterns.iter().any(Pattern::minds_entries))
             || self.build.iter().any(|state| state.pattern.minds_entries())
+    }
+
+    /// Whether any of its patterns takes objects without asking for their kind.
+    pub(crate) fn takes_objects(&self) -> bool {
+        let forms = self.call.iter().chain(&self.new).chain(&self.apply);
+        let arguments = forms.flat_map(|form| &form.args.patterns);
+        let states = self.build.iter().map(|state| &state.pattern);
+        arguments.chain(states).any(|pattern| !pattern.general().is_empty())
     }
 
     /// Whether an object of the contract names itself so.

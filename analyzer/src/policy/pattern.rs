@@ -241,6 +241,49 @@ impl Pattern {
         }
     }
 
+    /// Whether it takes objects without asking for their kind: at most in how they are kept.
+    pub(crate) fn is_general(&self) -> bool {
+        let more = |holds: &Contents| *holds != Contents::Atoms;
+        match self {
+            Self::ListOf(holds) | Self::Attributes(Attributes { holds, .. }) => more(holds),
+            Self::Any
+            | Self::List
+            | Self::ListOver(_)
+            | Self::Dict
+            | Self::DictUncalled
+            | Self::Set
+            | Self::FrozenSet
+            | Self::Hashed
+            | Self::Tuple
+            | Self::TupleHashed
+            | Self::Instance => true,
+            _ => false,
+        }
+    }
+
+    /// Where it, or what is within, takes objects without asking for their kind: the way there, by items.
+    pub fn general(&self) -> Vec<Vec<usize>> {
+        let parts: Vec<&Self> = match self {
+            Self::TupleOf(signature) => signature.patterns.iter().collect(),
+            Self::DictOf(Entries { of, .. }) => of.iter().map(|entry| &entry.value).collect(),
+            Self::ListEach(of) | Self::DictEach(of) => vec![of],
+            _ => Vec::new(),
+        };
+        let open = match self {
+            Self::DictOf(Entries { others: Some(others), .. }) => others.holds != Contents::Atoms,
+            Self::AnyOf(patterns) => patterns.iter().any(|pattern| !pattern.general().is_empty()),
+            pattern => pattern.is_general(),
+        };
+        let mut out: Vec<Vec<usize>> = if open { vec![Vec::new()] } else { Vec::new() };
+        for (item, part) in parts.into_iter().enumerate() {
+            out.extend(part.general().into_iter().map(|mut items| {
+                items.insert(0, item);
+                items
+            }));
+        }
+        out
+    }
+
     /// Whether it, or any within, asks for each entry of a list or dict.
     pub(crate) fn minds_entries(&self) -> bool {
         match self {

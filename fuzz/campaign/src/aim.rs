@@ -107,6 +107,7 @@ impl Idioms<'_> {
                 let conforming = |state: &State| self.material.conforming(&state.pattern);
                 states.flat_map(|state| self.built(&conforming(state))).collect()
             }
+            Part::Data => self.with_objects(),
             Part::Append => self.with(|idiom, any| idiom.items = Some(any)),
             Part::SetItem => self.with(|idiom, any| idiom.pairs = Some((any.clone(), any))),
             Part::Item(free) => self.with(|idiom, any| {
@@ -282,6 +283,32 @@ impl Idioms<'_> {
             }
             _ => by.clone(),
         }
+    }
+
+    /// Objects wherever anything is taken that is data.
+    fn with_objects(&self) -> Vec<SafeGlobal> {
+        let mut out = Vec::new();
+        for way in [Way::Call, Way::New, Way::Apply] {
+            for Form { args, .. } in way.forms(self.contract) {
+                for (index, pattern) in args.patterns.iter().enumerate() {
+                    for items in pattern.general() {
+                        let lists = self.one_free(args, index, &items);
+                        match way {
+                            Way::Apply => out.extend(
+                                self.with_each(lists, |idiom, args| idiom.applied = Some(args)),
+                            ),
+                            _ => out.extend(self.all(way, lists)),
+                        }
+                    }
+                }
+            }
+        }
+        for State { pattern, .. } in &self.contract.build {
+            for items in pattern.general() {
+                out.extend(self.built(&self.freed(pattern, &items)));
+            }
+        }
+        out
     }
 
     /// The globals as values of a dict.

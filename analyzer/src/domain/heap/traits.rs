@@ -30,7 +30,9 @@ impl Traits {
     pub(crate) const HASHED: Self = Self(1024);
     /// Elements of a list are scalars, or tuples of scalars.
     pub(crate) const SCALARS: Self = Self(128);
-    const ALL: Self = Self(511 | 1024);
+    /// It holds nothing but data.
+    pub(super) const DATA: Self = Self(4096);
+    const ALL: Self = Self(511 | 1024 | 4096);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     pub(super) const GIVEN: Self = Self(512);

@@ -85,6 +85,8 @@ pub enum Part {
     Unhashed,
     /// `unheld`: that an instance is restored once, and before anything holds it.
     Unheld,
+    /// `data`: that what it takes without asking for its kind is data.
+    Data,
     /// `append`: with what APPEND may extend an instance.
     Append,
     /// `setitem`: that items may not be set.
@@ -122,6 +124,7 @@ impl Part {
             Self::Callable => "callable".to_owned(),
             Self::Unhashed => "unhashed".to_owned(),
             Self::Unheld => "unheld".to_owned(),
+            Self::Data => "data".to_owned(),
             Self::Append => "append".to_owned(),
             Self::SetItem => "setitem".to_owned(),
             Self::Item(item) => format!("setitem/arg[{item}]"),

@@ -40,6 +40,10 @@ pub(super) struct Row {
     #[serde(default)]
     scalar: bool,
     #[serde(default)]
+    holds_data: bool,
+    #[serde(default)]
+    stores: bool,
+    #[serde(default)]
     callable: bool,
     #[serde(default)]
     uncalled: bool,
@@ -103,6 +107,8 @@ impl Row {
             unhashed: self.unhashed,
             plain: self.plain,
             scalar: self.scalar,
+            holds_data: self.holds_data,
+            stores: self.stores,
             callable: self.callable,
             uncalled: self.uncalled,
             total: self.total,

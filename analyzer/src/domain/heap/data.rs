@@ -1,0 +1,43 @@
+//! Which containers hold nothing but data.
+
+use super::{Heap, Marks, Traits, Value};
+
+impl Heap {
+    /// Whether a container of a built-in type, or an instance, holds nothing but data; what is put into
+    /// what something else holds is not known to that one, so then none does.
+    pub(crate) fn holds_data(&self, container: Value) -> bool {
+        let marked = |marks: Marks| !marks.has(Marks::FOREIGN);
+        !self.late_foreign
+            && match container {
+                Value::Tuple(id) => marked(self.tuples[id as usize].marks),
+                Value::List(id) => self.list(id).has(Traits::DATA),
+                Value::Dict(id) => self.dict(id).has(Traits::DATA),
+                Value::Set(id) | Value::FrozenSet(id) => marked(self.bags[id as usize].marks),
+                Value::Instance(id) => marked(self.made[id as usize].marks),
+                _ => false,
+            }
+    }
+
+    /// Notes that the container holds something else than data; whether something was taken for data
+    /// that may hold the container.
+    pub(crate) fn add_foreign(&mut self, container: Value) -> bool {
+        match container {
+            Value::Tuple(id) => self.tuples[id as usize].marks.set(Marks::FOREIGN),
+            Value::List(id) => self.lists[id as usize].contents.traits.lose(Traits::DATA),
+            Value::Dict(id) => self.dicts[id as usize].contents.traits.lose(Traits::DATA),
+            Value::Set(id) | Value::FrozenSet(id) => {
+                self.bags[id as usize].marks.set(Marks::FOREIGN);
+            }
+            Value::Instance(id) => self.made[id as usize].marks.set(Marks::FOREIGN),
+            _ => {}
+        }
+        let late = self.is_held(container);
+        self.late_foreign |= late;
+        late && self.data_taken
+    }
+
+    /// Notes that something was taken for data, with all that it holds.
+    pub(crate) fn take_for_data(&mut self) {
+        self.data_taken = true;
+    }
+}
