@@ -204,6 +204,9 @@ fn render(
                 let _ = writeln!(out, "{key} = {}", list(&forms));
             }
         }
+        if uses.contains(&How::Stored) {
+            out.push_str("# It is given objects: make sure that it looks into none of them.\nstores = true\n");
+        }
         if uses.contains(&How::Appended) {
             out.push_str("append = \"any\"\n");
         }
@@ -261,7 +264,9 @@ mod tests {
         assert!(own.proved, "{:?}", own.reasons);
         assert_eq!(own.verdict, Verdict::Unproven);
         assert!(own.proposal.contains("globals = [\"shop:Lines\"]\ncall = [\"int\"]\n"));
-        assert!(own.proposal.contains("new = [\"\"]\nbuild = [\"attributes\"]\n"));
+        assert!(
+            own.proposal.contains("new = [\"\"]\nbuild = [\"attributes\"]\n# It is given objects")
+        );
         assert!(own.proposal.contains("TO BE REVIEWED"));
         let policy = Policy::from_text("own", &own.proposal).unwrap();
         assert_eq!(analyze_file(pickle, &policy).verdict, Verdict::Safe);

@@ -2,6 +2,7 @@
 
 mod call;
 mod constant;
+mod data;
 mod describe;
 mod elements;
 mod entry;
@@ -18,7 +19,7 @@ pub(crate) use record::Record;
 
 use std::cell::{Cell, RefCell};
 
-use crate::domain::{Alive, GlobalId, Globals, Heap, Traits, Value};
+use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
 use crate::policy::{Append, Contract, How, Kind, Policy, Signature, State};
@@ -241,45 +242,6 @@ impl<'p> Judge<'p, '_> {
         }
     }
 
-    /// Whether one of the values is, or holds, an instance that must not be hashed.
-    pub(crate) fn holds_unhashed(&self, values: &[Value]) -> bool {
-        let unhashed = |value: &Value| match value {
-            // Of what can't be hashed, nobody hashes what it holds.
-            Value::Instance(id) => self.class_of(*value).is_some_and(|class| {
-                class.hash && (class.unhashed || self.heap.holds_unhashed(*id))
-            }),
-            Value::Tuple(id) => self.heap.is_unhashed(*id),
-            Value::List(id) => !self.heap.list(*id).has(Traits::HASHED),
-            Value::Dict(id) => !self.heap.dict(*id).has(Traits::HASHED),
-            _ => false,
-        };
-        self.policy.minds_unhashed() && values.iter().any(unhashed)
-    }
-
-    /// Whether the value is data: `None`, numbers, text, bytes and other scalars, and tuples, lists,
-    /// dicts and sets of data. Whatever is done with it runs code of built-in types only.
-    pub(crate) fn is_data(&self, value: Value) -> bool {
-        match value {
-            Value::Instance(_) => self.class_of(value).is_some_and(|class| {
-                class.scalar || class.holds_data && self.heap.holds_data(value)
-            }),
-            Value::ByteArray(_) => true,
-            value => value.is_atom() || self.heap.holds_data(value),
-        }
-    }
-
-    pub(crate) fn are_data(&self, values: &[Value]) -> bool {
-        values.iter().all(|value| value.is_atom() || self.is_data(*value))
-    }
-
-    /// What holds something else than data is no data. What holds it by then is not told of it.
-    pub(crate) fn pass_on_foreign(&mut self, container: Value, values: &[Value]) {
-        if !self.are_data(values) && self.heap.add_foreign(container) {
-            let message = "puts an object into what may have been taken for plain data before";
-            self.record.doubt("data", message, Alive::NONE);
-        }
-    }
-
     /// Whether the value is a scalar, or a tuple of such.
     pub(crate) fn is_scalar_or_some(&self, value: Value) -> bool {
         match value {
@@ -297,27 +259,6 @@ impl<'p> Judge<'p, '_> {
             Value::Instance(_) => self.class_of(value).is_some_and(|class| class.scalar),
             Value::Global(_) => self.contract_of(value).is_some(),
             value => value.is_atom(),
-        }
-    }
-
-    /// An instance that is given what must not be hashed must not be hashed itself. What holds it
-    /// by then is not told of it.
-    pub(crate) fn pass_on_unhashed(&mut self, instance: u32, values: &[Value]) {
-        if !self.holds_unhashed(values) {
-            return;
-        }
-        self.heap.mark_unhashed(instance);
-        let target = Value::Instance(instance);
-        if self.class_of(target).is_none_or(|class| class.hash) {
-            self.doubt_late_unhashed(target);
-        }
-    }
-
-    /// Doubts that what must not be hashed is put into what something holds already.
-    pub(crate) fn doubt_late_unhashed(&mut self, target: Value) {
-        if self.heap.is_held(target) {
-            let message = "puts what must not be hashed into what something holds, and may hash";
-            self.record.doubt("hash", message, Alive::NONE);
         }
     }
 
@@ -406,8 +347,7 @@ impl<'p> Judge<'p, '_> {
             self.check_weight(&[state]);
             if let Value::Instance(id) = target {
                 self.heap.hold(id, &[state]);
-                self.pass_on_unhashed(id, &[state]);
-                self.pass_on_foreign(target, &[state]);
+                self.pass_on(target, &[state]);
                 let becomes = form.becomes.as_ref();
                 if let Some(class) =
                     becomes.and_then(|key| self.globals.of_policy(self.policy, key))
@@ -429,11 +369,13 @@ impl<'p> Judge<'p, '_> {
             self.heap.forget_size(id);
         }
         self.note(target, |judge| How::Built(judge.kind_of(state)));
+        self.note_objects(target, &[state]);
         let message = self.words(|judge| {
             format!(
-                "restores {} with the state {}, which the policy does not allow",
+                "restores {} with the state {}, which the policy does not allow{}",
                 judge.describe(target),
-                judge.describe(state)
+                judge.describe(state),
+                class.map_or("", |class| judge.hint_at_objects(class, &[state])),
             )
         });
         let global = self.global_name(target);
@@ -474,20 +416,6 @@ impl<'p> Judge<'p, '_> {
         let message = format!("{verb} {}, which the policy does not allow", self.describe(target));
         let global = self.global_name(target);
         self.warn(what, global, &message);
-    }
-
-    fn judge_hash(&mut self, value: Value) {
-        let harmless = match value {
-            // Where instances can't be hashed (`hash = false`), every engine raises.
-            Value::Instance(_) => self.class_of(value).is_some() && !self.holds_unhashed(&[value]),
-            Value::Allowed(_) => true,
-            _ => false,
-        };
-        self.record.may_stop(Alive::NONE);
-        if !harmless {
-            let message = format!("hashes {}", self.describe(value));
-            self.warn("hash", None, &message);
-        }
     }
 
     fn global_name(&self, value: Value) -> Option<String> {

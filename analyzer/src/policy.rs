@@ -46,8 +46,6 @@ pub struct Policy {
     keeps: Vec<String>,
     /// Attributes that are text or numbers, if anything: loads do more than look at them.
     atoms: Vec<String>,
-    /// Whether any contract is `unhashed`: most pickles are judged by a policy without.
-    minds_unhashed: bool,
     /// Whether it matters what each entry of a small list or dict is: whether any pattern says so.
     minds_entries: bool,
     /// Functions that may do whatever they do where something allowed calls them.
@@ -151,12 +149,6 @@ impl Policy {
     /// number, text or bytes.
     pub(crate) fn wants_atom(&self, attribute: &[u8]) -> bool {
         self.atoms.iter().any(|name| name.as_bytes() == attribute)
-    }
-
-    /// Whether it matters of what is held whether it is hashed.
-    #[inline]
-    pub(crate) fn minds_unhashed(&self) -> bool {
-        self.minds_unhashed
     }
 
     /// Whether it matters what each entry of a small list or dict is.

@@ -26,11 +26,12 @@ rules! {
     "call-of-value" "Something is called that is not a global by name, such as the result of a call.";
     "computed-global" "A global is asked for whose name is not a constant.";
     "damaged-container" "Part of a container can't be read, or readers differ in how they read it.";
+    "data" "An object is put into what was taken for data before, and may be in use.";
     "denied-call" "A global of the deny list is called.";
     "denied-global" "A global of the deny list is asked for.";
     "extension" "The extension registry is asked, whose contents no pickle shows.";
     "frame" "A frame does not hold whole opcodes: C and Python read on at different bytes.";
-    "hash" "An object of unknown type is hashed, which may run its code.";
+    "hash" "What is hashed runs more than its own code: its type is unknown, or it holds objects.";
     "malformed" "The bytes are not a whole pickle, or no unpickler gets past a fault in them.";
     "memo-index" "A memo index is out of proportion: the C unpickler allocates memory up to it.";
     "memo-lost" "What is fetched from the memo is not known.";

@@ -67,12 +67,13 @@ fn arguments_matter() {
     assert_unproven(b"c__builtin__\niter\n(c__builtin__\nset\nNtR.", "arguments");
 }
 
-/// The hash of a `slice` is that of its parts, the hash of pandas' types is that of their text.
+/// What is hashed may be compared, and who holds an object may compare that; the hash of some of pandas'
+/// types is that of their text.
 #[test]
-fn who_holds_what_must_not_be_hashed_is_not_hashed() {
+fn who_holds_objects_is_not_hashed() {
     let pandas = Policy::load(&["pandas"]).expect("the profile is built in");
     let key = |class: &str, holder: &str| {
-        let made = format!("cpandas\n{class}\n)\u{81}");
+        let made = format!("c{class}\n)\u{81}");
         let pickle = format!("}}{}Ns.", holder.replace("MADE", &made));
         let pickle: Vec<u8> = pickle.chars().map(|c| c as u8).collect();
         analyze(&pickle, &pandas).verdict
@@ -84,9 +85,12 @@ fn who_holds_what_must_not_be_hashed_is_not_hashed() {
         "cbuiltins\nValueError\n(tR}Vx\nMADEsb",
     ];
     for holder in holders {
-        assert_eq!(key("Int16Dtype", holder), Verdict::Safe, "{holder}");
-        assert_eq!(key("DatetimeTZDtype", holder), Verdict::Unproven, "{holder}");
+        assert_eq!(key("uuid\nUUID", holder), Verdict::Safe, "{holder}");
+        assert_eq!(key("pandas\nInt16Dtype", holder), Verdict::Unproven, "{holder}");
+        assert_eq!(key("pandas\nDatetimeTZDtype", holder), Verdict::Unproven, "{holder}");
     }
+    assert_eq!(key("pandas\nInt16Dtype", "MADE"), Verdict::Safe);
+    assert_eq!(key("pandas\nDatetimeTZDtype", "MADE"), Verdict::Unproven);
 }
 
 /// Sets, dicts and what calls make of unknown type are as deep as what they hold, whenever they got it.
@@ -94,21 +98,21 @@ fn who_holds_what_must_not_be_hashed_is_not_hashed() {
 fn whatever_holds_something_is_as_deep() {
     let chained = |first: &str, begin: &str, levels: usize, end: &str| {
         let (begin, end) = (begin.repeat(levels), end.repeat(levels));
-        let names = "ccollections\ndeque\np0\n0citertools\nrepeat\np1\n0";
+        let names = "cbuiltins\nslice\np1\n0";
         let pickle = format!("{names}{first}{begin}N{end}.");
         judge(&pickle.chars().map(|c| c as u8).collect::<Vec<_>>()).0
     };
     let ways = [
-        ("g0\n\u{8f}(g1\n", "\u{85}R\u{90}\u{85}R"),
-        ("g0\n(g1\n", "\u{85}R\u{91}\u{85}R"),
-        ("g0\n}(g1\n", "\u{85}RNu\u{85}R"),
+        ("\u{8f}(g1\n", "\u{85}R\u{90}"),
+        ("(g1\n", "\u{85}R\u{91}"),
+        ("}(g1\n", "\u{85}RNu"),
     ];
     for (begin, end) in ways {
         assert_eq!(chained("", begin, 100, end), Verdict::Safe, "{begin}");
         assert_eq!(chained("", begin, 400, end), Verdict::Unproven, "{begin}");
     }
     // From the outside in: a set that something holds is given the next.
-    let link = "g1\ng0\n\u{8f}p2\n\u{85}R\u{85}Rp3\n0(g3\n\u{90}0g2\n";
+    let link = "g1\n\u{8f}p2\n\u{85}Rp3\n0(g3\n\u{90}0g2\n";
     let late = |links: usize| chained("\u{8f}", link, links, "");
     assert_eq!(late(100), Verdict::Safe);
     assert_eq!(late(20_000), Verdict::Unproven);
@@ -449,4 +453,35 @@ fn a_name_is_listed_once_however_it_is_spelled() {
     let again = [&pickle[..], pickle].concat();
     let analysis = analyze(&again, &stdlib());
     assert_eq!(analysis.pickles[1].globals, ["builtins.set"]);
+}
+
+/// Who looks into what it is given is given data; who stores it is given anything, and is no data then.
+#[test]
+fn what_is_looked_into_is_data() {
+    let queue = "ccollections\ndeque\n)R";
+    let random = |part: &str| format!("crandom\nRandom\n)R(I3\n({part}tNtb.");
+    assert_safe(random("I1\n").as_bytes());
+    assert_safe(random("(I1\nVx\nlp0\n").as_bytes());
+    assert_unproven(random(queue).as_bytes(), "state");
+    assert_unproven(random(&format!("({queue}l")).as_bytes(), "state");
+    assert_unproven(random(&format!("}}Vx\n{queue}s")).as_bytes(), "state");
+    assert_unproven(random(&format!("(Vx\n{queue}d")).as_bytes(), "state");
+    assert_safe(format!("ctypes\nSimpleNamespace\n)R}}Vx\n{queue}sb.").as_bytes());
+}
+
+/// What was taken for data stays so, and what got an object late is in no data.
+#[test]
+fn data_stays_data() {
+    let queue = "ccollections\ndeque\n)R";
+    let random = "crandom\nRandom\n)R(I3\n(g1\ntNtb";
+    // `[[]]`, whose inner list is the memo's 0.
+    let nested = "(]p0\nlp1\n";
+    assert_safe(format!("{nested}0{random}.").as_bytes());
+    assert_safe(format!("{nested}0g0\n{queue}a.").as_bytes());
+    assert_unproven(format!("{nested}0{random}g0\n{queue}a.").as_bytes(), "data");
+    assert_unproven(format!("{nested}0g0\n{queue}a0{random}.").as_bytes(), "state");
+    // What was hashed may be compared again by the next key.
+    assert_safe(format!("}}cbuiltins\nslice\n({nested}tRNs.").as_bytes());
+    let late = format!("}}cbuiltins\nslice\n({nested}tRNsg0\n{queue}a.");
+    assert_unproven(late.as_bytes(), "data");
 }

@@ -291,12 +291,6 @@ impl Heap {
         }
     }
 
-    /// Notes that a list holds what must not be hashed.
-    pub(crate) fn add_unhashed(&mut self, list: u32) {
-        self.some_unhashed = true;
-        self.lists[list as usize].contents.traits.lose(Traits::HASHED);
-    }
-
     /// Notes that a list holds something else than scalars.
     pub(crate) fn add_no_scalar(&mut self, list: u32) {
         self.lists[list as usize].contents.traits.lose(Traits::SCALARS);
@@ -377,11 +371,6 @@ impl Heap {
             Value::Set(id) => self.bags[id as usize].marks.has(Marks::HELD),
             _ => false,
         }
-    }
-
-    /// Notes that the instance holds what must not be hashed.
-    pub(crate) fn mark_unhashed(&mut self, instance: u32) {
-        self.made[instance as usize].marks.set(Marks::UNHASHED);
     }
 
     /// Whether the instance holds what must not be hashed.

@@ -31,13 +31,15 @@ impl<'p> Judge<'p, '_> {
         };
         let Some(contract) = self.contract_of(callee) else {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
+            self.note_objects(callee, &args);
             return self.unknown_call(id, &args);
         };
         let Some(form) =
             contract.call.iter().find(|form| self.accepts(contract, &form.args, &args))
         else {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
-            return self.refuse_call(id, &args, &contract.call);
+            self.note_objects(callee, &args);
+            return self.refuse_call(id, &args, contract, &contract.call);
         };
         if !contract.total {
             self.record.may_stop(Alive::NONE);
@@ -83,11 +85,13 @@ impl<'p> Judge<'p, '_> {
                     return self.returned(contract, form, id, &args);
                 }
                 self.note(class, |judge| How::Made(judge.signature_of(&args)));
-                self.refuse_call(id, &args, &contract.new)
+                self.note_objects(class, &args);
+                self.refuse_call(id, &args, contract, &contract.new)
             }
             (_, args) => {
                 if let Some(args) = &args {
                     self.note(class, |judge| How::Made(judge.signature_of(args)));
+                    self.note_objects(class, args);
                 }
                 let name = self.globals.get(id).name.clone();
                 let message = self.words(|judge| {
@@ -121,7 +125,13 @@ impl<'p> Judge<'p, '_> {
         Value::Unknown
     }
 
-    fn refuse_call(&mut self, id: GlobalId, args: &[Value], forms: &[Form]) -> Value {
+    fn refuse_call(
+        &mut self,
+        id: GlobalId,
+        args: &[Value],
+        contract: &Contract,
+        forms: &[Form],
+    ) -> Value {
         let name = self.globals.get(id).name.clone();
         let message = self.words(|judge| {
             let allowed: Vec<_> = forms.iter().map(|form| format!("({})", form.args)).collect();
@@ -129,8 +139,9 @@ impl<'p> Judge<'p, '_> {
                 0 => "to be resolved, not called".to_owned(),
                 _ => format!("to be called with {} only", allowed.join(" or ")),
             };
+            let objects = judge.hint_at_objects(contract, args);
             let args = judge.describe_all(args);
-            format!("calls `{name}({args})`, which the policy allows {allowed}")
+            format!("calls `{name}({args})`, which the policy allows {allowed}{objects}")
         });
         self.warn("arguments", Some(name), &message);
         Value::Unknown
@@ -195,7 +206,7 @@ impl<'p> Judge<'p, '_> {
                         Pattern::Set => self.heap.new_set(args),
                         _ => self.heap.new_frozenset(args),
                     };
-                    self.pass_on_foreign(set, args);
+                    self.pass_on(set, args);
                     set
                 }
                 Pattern::Int => Value::BigInt,
@@ -210,10 +221,7 @@ impl<'p> Judge<'p, '_> {
     fn measured(&mut self, class: GlobalId, depth: u32, weight: u32, args: &[Value]) -> Value {
         let made = self.heap.new_instance(class, depth, weight);
         self.measure_named(made, args);
-        if let Value::Instance(id) = made {
-            self.pass_on_unhashed(id, args);
-            self.pass_on_foreign(made, args);
-        }
+        self.pass_on(made, args);
         made
     }
 

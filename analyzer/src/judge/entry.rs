@@ -47,7 +47,7 @@ impl Judge<'_, '_> {
             self.heap.add_atom(dict);
         } else {
             self.heap.add_value(dict, value);
-            self.pass_on_foreign(Value::Dict(dict), &[value]);
+            self.pass_on(Value::Dict(dict), &[value]);
             match self.field_end(value) {
                 Some(end) => self.heap.add_field(dict, end),
                 None => self.heap.add_no_field(dict),
@@ -65,7 +65,7 @@ impl Judge<'_, '_> {
         let text = self.text_of(key);
         let text = text.as_deref();
         self.heap.add_key(dict, key, text);
-        self.pass_on_foreign(Value::Dict(dict), &[key]);
+        self.pass_on(Value::Dict(dict), &[key]);
         if self.does_more_than_stand(text, value) {
             self.heap.add_callable(dict);
         }

@@ -120,16 +120,6 @@ impl Judge<'_, '_> {
         self.stored.set(of.is_some_and(|contract| contract.stores));
     }
 
-    /// Whether a contract may be given the value that asks for no kind of object: data, unless it does
-    /// but store what it is given.
-    fn may_be_given(&self, value: Value) -> bool {
-        if value.is_atom() || self.stored.get() {
-            return true;
-        }
-        self.took_data.set(true);
-        self.is_data(value)
-    }
-
     /// What was relied upon must not change any more.
     pub(super) fn give_what_was_checked(&mut self) {
         if self.took_data.get() {
@@ -236,7 +226,11 @@ impl Judge<'_, '_> {
             Pattern::ListOf(contents) => {
                 // The first of each pair is hashed, be it in a tuple or in a list.
                 let keyed = *contents == Contents::Pairs && self.heap.has_unhashed();
-                matches!(value, Value::List(_)) && !keyed && self.relies(value, traits(*contents))
+                let hashed = matches!(contents, Contents::Pairs | Contents::Hashed);
+                matches!(value, Value::List(_))
+                    && !keyed
+                    && (!hashed || self.is_known_within(value))
+                    && self.relies(value, traits(*contents))
             }
             Pattern::ListEach(of) => {
                 let Value::List(id) = value else { return false };
@@ -268,10 +262,15 @@ impl Judge<'_, '_> {
             Pattern::FrozenSet => matches!(value, Value::FrozenSet(_)),
             Pattern::Hashed => match value {
                 Value::List(_) | Value::Dict(_) | Value::Set(_) => false,
-                _ => !self.holds_unhashed(&[value]) && !self.holds_unknown(value),
+                _ => {
+                    !self.holds_unhashed(&[value])
+                        && self.is_known_within(value)
+                        && !self.holds_unknown(value)
+                }
             },
             Pattern::TupleHashed => {
                 matches!(value, Value::Tuple(id) if !self.heap.is_unhashed(id))
+                    && self.is_known_within(value)
                     && !self.holds_unknown(value)
             }
             Pattern::Tuple => matches!(value, Value::Tuple(_)) && !self.holds_unknown(value),

@@ -23,6 +23,24 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Notes that a global, or an instance of it, is given objects in what has no kind of its own.
+    pub(super) fn note_objects(&self, target: Value, given: &[Value]) {
+        if self.policy.is_watched() && given.iter().any(|value| self.is_of_objects(*value)) {
+            self.note(target, |_| How::Stored);
+        }
+    }
+
+    /// Whether a pattern that takes the value (`kind_of`) leaves open which objects it holds.
+    fn is_of_objects(&self, value: Value) -> bool {
+        match value {
+            Value::Global(_) | Value::Instance(_) | Value::Buffer => false,
+            Value::Tuple(id) if self.heap.depth(value) <= SPELLED => {
+                self.heap.tuple(id).iter().any(|value| self.is_of_objects(*value))
+            }
+            value => !self.is_data(value),
+        }
+    }
+
     /// The kinds of arguments, as a signature that takes them.
     pub(super) fn signature_of(&self, args: &[Value]) -> String {
         let kinds: Vec<_> = args.iter().map(|arg| self.kind_of(*arg)).collect();

@@ -50,11 +50,7 @@ impl Machine<'_, '_> {
         self.keep(items);
         self.change(target, items, "append");
         if let Value::List(list) = target {
-            if self.judge.holds_unhashed(items) {
-                self.judge.doubt_late_unhashed(target);
-                self.judge.heap.add_unhashed(list);
-            }
-            self.judge.pass_on_foreign(target, items);
+            self.judge.pass_on(target, items);
             for item in items {
                 if self.judge.policy.minds_entries() {
                     self.judge.heap.note_element(list, *item);
@@ -86,8 +82,7 @@ impl Machine<'_, '_> {
         let Value::Instance(instance) = target else { return };
         self.judge.heap.hold(instance, items);
         self.judge.check_depth(self.judge.heap.deepest(items));
-        self.judge.pass_on_unhashed(instance, items);
-        self.judge.pass_on_foreign(target, items);
+        self.judge.pass_on(target, items);
     }
 
     pub(super) fn set_items(&mut self, target: Value, items: &[Value]) -> Result<(), Fault> {
@@ -100,10 +95,6 @@ impl Machine<'_, '_> {
         self.keep(items);
         self.change(target, items, "setitem");
         if let Value::Dict(dict) = target {
-            if self.judge.holds_unhashed(items) {
-                self.judge.doubt_late_unhashed(target);
-                self.judge.heap.add_unhashed_value(dict);
-            }
             for pair in items.chunks_exact(2) {
                 if self.judge.policy.minds_entries() {
                     self.judge.heap.note_entry(dict, pair[0], pair[1]);
@@ -131,7 +122,7 @@ impl Machine<'_, '_> {
         match target {
             Value::Set(set) => {
                 self.judge.heap.add_to_set(set, items);
-                self.judge.pass_on_foreign(target, items);
+                self.judge.pass_on(target, items);
             }
             _ => {
                 self.judge.fact(Fact::Add(target));

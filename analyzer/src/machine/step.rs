@@ -107,7 +107,7 @@ impl Machine<'_, '_> {
                     machine.keep(items);
                     machine.hash_all(items);
                     let set = machine.judge.heap.new_frozenset(items);
-                    machine.judge.pass_on_foreign(set, items);
+                    machine.judge.pass_on(set, items);
                     set
                 })?;
                 self.stack.push(set);
@@ -270,8 +270,8 @@ impl Machine<'_, '_> {
             return self.judge.heap.new_tuple_of_atoms(items);
         }
         self.keep(items);
-        let unhashed = self.judge.holds_unhashed(items);
         let foreign = !self.judge.are_data(items);
+        let unhashed = foreign && self.judge.holds_unhashed(items);
         self.judge.heap.new_tuple(items, Within { unhashed, foreign })
     }
 

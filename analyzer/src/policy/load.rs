@@ -183,7 +183,6 @@ impl Policy {
             opaque: Vec::new(),
             keeps: Vec::new(),
             atoms: Vec::new(),
-            minds_unhashed: false,
             minds_entries: false,
             persistent: None,
             usages: None,
@@ -196,7 +195,6 @@ impl Policy {
             policy.add(&name, file, &scopes[&name])?;
         }
         policy.add_moved();
-        policy.minds_unhashed = policy.contracts.iter().any(|contract| contract.unhashed);
         policy.minds_entries = policy.contracts.iter().any(|contract| contract.minds_entries());
         Ok(policy)
     }

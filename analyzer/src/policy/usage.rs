@@ -27,6 +27,8 @@ pub(crate) enum How {
     Made(String),
     /// An instance is restored.
     Built(String),
+    /// It is given containers of objects, of which a contract must say that it but stores them.
+    Stored,
     /// An instance is appended to.
     Appended,
     /// Items of an instance are set.

@@ -1,4 +1,4 @@
-//! Which containers hold nothing but data.
+//! Which containers hold nothing but data, or what must not be hashed.
 
 use super::{Heap, Marks, Traits, Value};
 
@@ -18,6 +18,11 @@ impl Heap {
             }
     }
 
+    /// Whether the instance holds something else than data.
+    pub(crate) fn holds_foreign(&self, instance: u32) -> bool {
+        self.late_foreign || self.made[instance as usize].marks.has(Marks::FOREIGN)
+    }
+
     /// Notes that the container holds something else than data; whether something was taken for data
     /// that may hold the container.
     pub(crate) fn add_foreign(&mut self, container: Value) -> bool {
@@ -34,6 +39,24 @@ impl Heap {
         let late = self.is_held(container);
         self.late_foreign |= late;
         late && self.data_taken
+    }
+
+    /// Notes that the container holds what must not be hashed.
+    pub(crate) fn add_unhashed(&mut self, container: Value) {
+        match container {
+            Value::List(id) => {
+                self.some_unhashed = true;
+                self.lists[id as usize].contents.traits.lose(Traits::HASHED);
+            }
+            Value::Dict(id) => self.dicts[id as usize].contents.traits.lose(Traits::HASHED),
+            Value::Instance(id) => self.made[id as usize].marks.set(Marks::UNHASHED),
+            _ => {}
+        }
+    }
+
+    /// Whether something else than data was put into what something held.
+    pub(crate) fn got_foreign_late(&self) -> bool {
+        self.late_foreign
     }
 
     /// Notes that something was taken for data, with all that it holds.

@@ -35,11 +35,6 @@ impl Heap {
         self.dicts[dict as usize].contents.traits.lose(Traits::UNCALLED);
     }
 
-    /// Notes that a value of the dict must not be hashed.
-    pub(crate) fn add_unhashed_value(&mut self, dict: u32) {
-        self.dicts[dict as usize].contents.traits.lose(Traits::HASHED);
-    }
-
     /// Notes that a value of the dict describes no field.
     pub(crate) fn add_no_field(&mut self, dict: u32) {
         self.dicts[dict as usize].contents.traits.lose(Traits::FIELDS);
