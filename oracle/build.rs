@@ -37,7 +37,9 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=build.rs");
 
-    let target = out.join("worker-target");
+    // `TARGET_DIR/PROFILE/build/PACKAGE/out`: all profiles and packages of the outer build share the
+    // worker's, which is the same for each.
+    let target = out.ancestors().nth(4).unwrap_or(&out).join("worker");
     let mut cargo = Command::new(env::var_os("CARGO").expect("set by cargo"));
     cargo
         .args(["build", "--release", "--locked", "--quiet", "--manifest-path"])

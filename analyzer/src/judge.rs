@@ -7,6 +7,7 @@ mod describe;
 mod elements;
 mod entry;
 mod expression;
+mod given;
 mod lightgbm;
 mod nodes;
 mod pattern;
@@ -186,6 +187,7 @@ impl<'p> Judge<'p, '_> {
     fn judge_storage(&mut self, id: Value) -> Option<Value> {
         let policy = self.policy;
         let (form, class) = policy.persistent()?;
+        self.start_match(None);
         if !self.matches(form, id) {
             return None;
         }
@@ -257,7 +259,8 @@ impl<'p> Judge<'p, '_> {
     fn is_scalar(&self, value: Value) -> bool {
         match value {
             Value::Instance(_) => self.class_of(value).is_some_and(|class| class.scalar),
-            Value::Global(_) => self.contract_of(value).is_some(),
+            // A class may have a metaclass that answers for it.
+            Value::Global(_) => self.contract_of(value).is_some_and(|contract| contract.uncalled),
             value => value.is_atom(),
         }
     }
@@ -342,7 +345,7 @@ impl<'p> Judge<'p, '_> {
             Some((class, class.build.iter().find(accepts)?))
         });
         if let Some((class, form)) = accepted {
-            self.give_what_was_checked();
+            self.give_what_was_checked(Some(class), &[state]);
             self.record.may_stop(Alive::NONE);
             self.check_weight(&[state]);
             if let Value::Instance(id) = target {
@@ -394,7 +397,7 @@ impl<'p> Judge<'p, '_> {
         let allowed = contract.is_some_and(|contract| {
             contract.setitem.as_ref().is_some_and(|signature| takes(contract, signature))
         });
-        self.give_what_was_checked();
+        self.give_what_was_checked(contract, items);
         self.judge_method(target, "setitem", allowed);
     }
 

@@ -102,11 +102,8 @@ fn whatever_holds_something_is_as_deep() {
         let pickle = format!("{names}{first}{begin}N{end}.");
         judge(&pickle.chars().map(|c| c as u8).collect::<Vec<_>>()).0
     };
-    let ways = [
-        ("\u{8f}(g1\n", "\u{85}R\u{90}"),
-        ("(g1\n", "\u{85}R\u{91}"),
-        ("}(g1\n", "\u{85}RNu"),
-    ];
+    let ways =
+        [("\u{8f}(g1\n", "\u{85}R\u{90}"), ("(g1\n", "\u{85}R\u{91}"), ("}(g1\n", "\u{85}RNu")];
     for (begin, end) in ways {
         assert_eq!(chained("", begin, 100, end), Verdict::Safe, "{begin}");
         assert_eq!(chained("", begin, 400, end), Verdict::Unproven, "{begin}");
@@ -484,4 +481,29 @@ fn data_stays_data() {
     assert_safe(format!("}}cbuiltins\nslice\n({nested}tRNs.").as_bytes());
     let late = format!("}}cbuiltins\nslice\n({nested}tRNsg0\n{queue}a.");
     assert_unproven(late.as_bytes(), "data");
+}
+
+/// Who was given a dict for what it holds may hold it still when another changes it.
+#[test]
+fn what_a_contract_changes_nobody_relies_on() {
+    let text = r#"
+        summary = "a function that empties what it is given"
+        includes = ["stdlib"]
+        [[contract]]
+        globals = ["shop:clear"]
+        kind = "function"
+        call = ["{lines: dict}"]
+        returns = "none"
+        consumes = true
+        source = "made up"
+    "#;
+    let policy = Policy::from_text("own", text).expect("a policy");
+    let judged = |pickle: &str| analyze(pickle.as_bytes(), &policy).verdict;
+    let clear = "cshop\nclear\n(}Vlines\ng0\nstR0";
+    let keep = "ctypes\nSimpleNamespace\n)Rg0\nb0";
+    let dict = "}Vx\nI1\nsp0\n0";
+    assert_eq!(judged(&format!("{dict}{clear}N.")), Verdict::Safe);
+    assert_eq!(judged(&format!("{dict}{keep}N.")), Verdict::Safe);
+    assert_eq!(judged(&format!("{dict}{keep}{clear}N.")), Verdict::Unproven);
+    assert_eq!(judged(&format!("{dict}{clear}{keep}N.")), Verdict::Unproven);
 }

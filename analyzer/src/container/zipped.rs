@@ -69,6 +69,10 @@ pub(super) fn unpack(
                     .as_deref()
                     .and_then(|folder| name.strip_prefix(folder))
                     .map(str::to_owned);
+                if in_torch.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(CONSTANTS)) {
+                    let message = "torch.load hands an archive with it to TorchScript's own reader";
+                    unpacker.damage(Some(&path), message);
+                }
                 let stored = entry.compression() == CompressionMethod::Stored;
                 let mut head = Vec::new();
                 let begun = (&mut entry).take(HEAD).read_to_end(&mut head);
@@ -215,6 +219,9 @@ fn is_tensor(name: &str) -> bool {
     })
 }
 
+/// What makes an archive one of TorchScript (torch/serialization.py _is_torchscript_zip).
+const CONSTANTS: &str = "constants.pkl";
+
 fn is_pickle_of_torch(name: &str) -> bool {
-    ["data.pkl", "constants.pkl"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    ["data.pkl", CONSTANTS].iter().any(|known| name.eq_ignore_ascii_case(known))
 }

@@ -95,7 +95,7 @@ pub(crate) struct Heap {
     /// Where the last field of a dict of fields ends.
     fields: HashMap<u32, u64>,
     few: few::Few,
-    /// The greatest weight of a tuple.
+    /// The greatest weight of what is hashed or gone through with what it holds.
     heaviest: u32,
     /// What the lists made last begin with, each where its number says.
     heads: [Head; LAST],
@@ -204,6 +204,7 @@ impl Heap {
 
     fn new_bag(&mut self, items: &[Value]) -> u32 {
         let depth = shallow(self.deepest(items).saturating_add(1));
+        self.heaviest = self.heaviest.max(self.weigh(items));
         self.bags.push(Bag { weight: self.weigh(items), depth, marks: Marks::NONE });
         self.bags.len() as u32 - 1
     }
@@ -215,9 +216,10 @@ impl Heap {
         let bag = &mut self.bags[set as usize];
         bag.depth = bag.depth.max(depth);
         bag.weight = bag.weight.saturating_add(weight);
+        self.heaviest = self.heaviest.max(bag.weight);
     }
 
-    /// How many values hashing any tuple made so far looks at, at most.
+    /// How many values hashing anything made so far looks at, at most.
     pub(crate) fn heaviest(&self) -> u32 {
         self.heaviest
     }
@@ -330,6 +332,7 @@ impl Heap {
     /// Something that a call made of values.
     pub(crate) fn new_instance(&mut self, class: GlobalId, depth: u32, weight: u32) -> Value {
         let depth = shallow(depth);
+        self.heaviest = self.heaviest.max(weight);
         self.made.push(Made { class, depth, marks: Marks::NONE, size: UNSIZED, weight });
         Value::Instance(self.made.len() as u32 - 1)
     }
@@ -416,6 +419,7 @@ impl Heap {
         let weight = self.weigh(values);
         let made = &mut self.made[instance as usize];
         made.weight = made.weight.saturating_add(weight);
+        self.heaviest = self.heaviest.max(made.weight);
     }
 
     /// Bytes in use, for the budget.

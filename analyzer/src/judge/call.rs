@@ -154,7 +154,7 @@ impl<'p> Judge<'p, '_> {
         id: GlobalId,
         args: &[Value],
     ) -> Value {
-        self.give_what_was_checked();
+        self.give_what_was_checked(Some(contract), args);
         self.heap.hold_all(args);
         let depth = self.heap.deepest(args).saturating_add(1);
         self.check_depth(depth);

@@ -120,16 +120,6 @@ impl Judge<'_, '_> {
         self.stored.set(of.is_some_and(|contract| contract.stores));
     }
 
-    /// What was relied upon must not change any more.
-    pub(super) fn give_what_was_checked(&mut self) {
-        if self.took_data.get() {
-            self.heap.take_for_data();
-        }
-        for value in self.relied.get_mut().drain(..) {
-            self.heap.give(value);
-        }
-    }
-
     /// Whether the list or dict has these traits, on which is relied from now on.
     fn relies(&self, value: Value, wanted: Traits) -> bool {
         let has = match value {
@@ -303,7 +293,12 @@ impl Judge<'_, '_> {
                     if self.globals.get(self.heap.class(id)).key == *key)
             }
             Pattern::InstanceLike(key) => self.is_like(key, value),
-            Pattern::InstanceFlat(key) => self.is_like(key, value) && self.heap.depth(value) <= 1,
+            Pattern::InstanceFlat(key) => {
+                // A global has no depth, and may have a metaclass of its own.
+                self.is_like(key, value)
+                    && self.heap.depth(value) <= 1
+                    && self.heap.holds_data(value)
+            }
             Pattern::GlobalIs(key) => {
                 matches!(value, Value::Global(id) if self.globals.get(id).key == *key)
             }

@@ -111,6 +111,8 @@ pub struct Contract {
     /// Whether it keeps what it is given without looking into it, and hashes it at most: then it may be
     /// given any object, and else but those it asks for by kind.
     pub stores: bool,
+    /// Whether it changes dicts that it is given, or that these hold.
+    pub consumes: bool,
     /// Whether an instance calls what it was made of: as an attribute it stands for a method.
     pub callable: bool,
     /// Whether it can't be called, or makes a number or text of what it is given: as an attribute it

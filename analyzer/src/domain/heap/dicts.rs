@@ -40,6 +40,14 @@ impl Heap {
         self.dicts[dict as usize].contents.traits.lose(Traits::FIELDS);
     }
 
+    /// Notes that nothing is known any more of what the dict holds.
+    pub(crate) fn forget_dict(&mut self, dict: u32) {
+        let traits = &mut self.dicts[dict as usize].contents.traits;
+        traits.lose(Traits::ALL);
+        traits.count_key();
+        self.few.forget_dict(dict);
+    }
+
     /// Notes a key of a dict, and its text if it is a constant.
     pub(crate) fn add_key(&mut self, dict: u32, key: Value, text: Option<&[u8]>) {
         let depth = self.depth(key);

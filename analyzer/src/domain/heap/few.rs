@@ -16,6 +16,11 @@ pub(super) struct Few {
 }
 
 impl Few {
+    /// Gives up the entries of a dict.
+    pub(super) fn forget_dict(&mut self, dict: u32) {
+        self.dicts.remove(&dict);
+    }
+
     /// Bytes in use, about.
     pub(super) fn size(&self) -> usize {
         let each = size_of::<(u32, Vec<Value>)>() + 8 * size_of::<Value>();

@@ -32,7 +32,7 @@ impl Traits {
     pub(crate) const SCALARS: Self = Self(128);
     /// It holds nothing but data.
     pub(super) const DATA: Self = Self(4096);
-    const ALL: Self = Self(511 | 1024 | 4096);
+    pub(super) const ALL: Self = Self(511 | 1024 | 4096);
     /// It was given to a call or a state because of what it holds, and must not change any more:
     /// who was given it may hold it still.
     pub(super) const GIVEN: Self = Self(512);

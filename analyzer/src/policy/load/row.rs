@@ -44,6 +44,8 @@ pub(super) struct Row {
     #[serde(default)]
     stores: bool,
     #[serde(default)]
+    consumes: bool,
+    #[serde(default)]
     callable: bool,
     #[serde(default)]
     uncalled: bool,
@@ -109,6 +111,7 @@ impl Row {
             scalar: self.scalar,
             holds_data: self.holds_data,
             stores: self.stores,
+            consumes: self.consumes,
             callable: self.callable,
             uncalled: self.uncalled,
             total: self.total,
