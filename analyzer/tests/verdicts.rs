@@ -507,3 +507,18 @@ fn what_a_contract_changes_nobody_relies_on() {
     assert_eq!(judged(&format!("{dict}{keep}{clear}N.")), Verdict::Unproven);
     assert_eq!(judged(&format!("{dict}{clear}{keep}N.")), Verdict::Unproven);
 }
+
+/// A tuple that is a key again and again is hashed each time.
+#[test]
+fn hashing_a_key_again_costs_again() {
+    let keys = |count: usize| {
+        let mut pickle = b"(N".to_vec();
+        pickle.extend(b"2\x86".repeat(17));
+        pickle.extend(b"tq\x00}");
+        pickle.extend(b"h\x00Ns".repeat(count));
+        pickle.push(b'.');
+        pickle
+    };
+    assert_safe(&keys(2));
+    assert_unproven(&keys(5_000), "budget");
+}

@@ -51,6 +51,13 @@ impl Judge<'_, '_> {
                     self.dicts_within(*value, levels, out);
                 }
             }
+            Value::List(id) => {
+                let elements = self.heap.elements(id).unwrap_or_default();
+                self.spend(elements.len() as u64);
+                for value in elements {
+                    self.dicts_within(*value, levels, out);
+                }
+            }
             _ => {}
         }
     }

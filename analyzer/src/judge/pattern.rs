@@ -233,7 +233,9 @@ impl Judge<'_, '_> {
             Pattern::DictEach(of) => {
                 let Value::Dict(id) = value else { return false };
                 let entries = self.heap.entries(id);
-                entries.is_some_and(|entries| entries.iter().all(|(_, one)| self.matches(of, *one)))
+                let conforms =
+                    |(key, one): &(Value, Value)| self.may_be_given(*key) && self.matches(of, *one);
+                entries.is_some_and(|entries| entries.iter().all(conforms))
                     && self.relies(value, Traits::NONE)
             }
             Pattern::Shape => match value {

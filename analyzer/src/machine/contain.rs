@@ -11,6 +11,9 @@ use crate::judge::MAX_WEIGHT;
 /// Levels put into what something else holds by then: how deep that one is, is known no more.
 const MAX_LATE: u32 = 10_000;
 
+/// Values that hashing goes through at the cost of a step.
+const HASHED: u64 = 8;
+
 impl Machine<'_, '_> {
     /// Doubts that a value is kept which the policy allows to be called only.
     pub(super) fn keep(&mut self, items: &[Value]) {
@@ -159,6 +162,8 @@ impl Machine<'_, '_> {
 
     #[inline(never)]
     fn hash_any(&mut self, value: Value) {
+        // CPython hashes a tuple anew each time.
+        self.judge.spend(u64::from(self.judge.heap.weight(value)) / HASHED);
         match value {
             Value::None
             | Value::Bool(_)
@@ -171,8 +176,8 @@ impl Machine<'_, '_> {
             | Value::SomeBytes
             | Value::Encoded(_)
             | Value::Global(_) => {}
-            Value::Tuple(id) if self.judge.heap.mark_hashed(id) => {}
             Value::Tuple(_) if self.doubt_cost(value) => {}
+            Value::Tuple(id) if self.judge.heap.mark_hashed(id) => {}
             Value::Tuple(id) => {
                 // Members may be unhashable: then every engine raises.
                 self.judge.record.may_stop(Alive::NONE);
