@@ -177,3 +177,15 @@ impl Policy {
         self.blind_to.iter().any(|blind| blind == module)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes of entries cost as much again as judging a large table: profiles of libraries ask for them.
+    #[test]
+    fn the_default_policy_asks_for_no_entries() {
+        assert!(!Policy::load(&["stdlib"]).unwrap().minds_entries());
+        assert!(Policy::load(&["pandas"]).unwrap().minds_entries());
+    }
+}

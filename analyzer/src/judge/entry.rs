@@ -65,7 +65,9 @@ impl Judge<'_, '_> {
         let text = self.text_of(key);
         let text = text.as_deref();
         self.heap.add_key(dict, key, text);
-        self.pass_on(Value::Dict(dict), &[key]);
+        if !key.is_atom() {
+            self.pass_on(Value::Dict(dict), &[key]);
+        }
         if self.does_more_than_stand(text, value) {
             self.heap.add_callable(dict);
         }

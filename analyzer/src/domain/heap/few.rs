@@ -1,6 +1,6 @@
 //! What small lists and dicts hold, entry by entry, where a policy asks for that.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{Heap, Value};
 
