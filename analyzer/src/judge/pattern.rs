@@ -140,7 +140,7 @@ impl Judge<'_, '_> {
 
     fn conforms(&self, pattern: &Pattern, value: Value) -> bool {
         match pattern {
-            Pattern::Any => value != Value::Buffer && !self.holds_unknown(value),
+            Pattern::Any | Pattern::Free => value != Value::Buffer && !self.holds_unknown(value),
             Pattern::None => value == Value::None,
             Pattern::Bool => matches!(value, Value::Bool(_)),
             Pattern::Int => matches!(value, Value::Int(_) | Value::BigInt | Value::Bool(_)),

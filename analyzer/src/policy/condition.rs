@@ -255,7 +255,7 @@ fn within(pattern: &Pattern) -> Vec<(Vec<usize>, &Pattern)> {
 fn delete(contract: &mut Contract, part: &Part) {
     match part {
         Part::Never(way) => {
-            way.forms_mut(contract).push(Form { args: Signature::anything(), returns: None });
+            way.forms_mut(contract).push(Form { args: Signature::free(), returns: None });
         }
         Part::Argument { way, form, index, items } => {
             let every = contract.returns.clone();
@@ -270,7 +270,7 @@ fn delete(contract: &mut Contract, part: &Part) {
             let args = &mut way.forms_mut(contract)[*form].args;
             args.required = 0;
             if !args.rest {
-                args.patterns.push(Pattern::Any);
+                args.patterns.push(Pattern::Free);
                 args.rest = true;
             }
         }
@@ -278,7 +278,7 @@ fn delete(contract: &mut Contract, part: &Part) {
             let of_any_class = Returns::Pattern(Pattern::Any);
             way.forms_mut(contract)[*form].returns = Some(of_any_class);
         }
-        Part::NeverBuilt => contract.build.push(State { pattern: Pattern::Any, becomes: None }),
+        Part::NeverBuilt => contract.build.push(State { pattern: Pattern::Free, becomes: None }),
         Part::State { index, items } => free(&mut contract.build[*index].pattern, items),
         Part::Uncalled(of) => each_of(contract, of, let_callables),
         Part::Holds(of) => each_of(contract, of, let_hold_anything),
@@ -288,10 +288,10 @@ fn delete(contract: &mut Contract, part: &Part) {
         Part::Unheld => contract.unheld = false,
         Part::Data => contract.stores = true,
         Part::Append => contract.append = Append::Any,
-        Part::SetItem => contract.setitem = Some(Signature::anything()),
+        Part::SetItem => contract.setitem = Some(Signature::free()),
         Part::Item(item) => {
             if let Some(of) = &mut contract.setitem {
-                of.patterns[*item] = Pattern::Any;
+                of.patterns[*item] = Pattern::Free;
             }
         }
         Part::Add => contract.add = true,
@@ -302,7 +302,7 @@ fn delete(contract: &mut Contract, part: &Part) {
 
 /// Makes the pattern, or that of an item within, take anything.
 fn free(pattern: &mut Pattern, items: &[usize]) {
-    *at(pattern, items) = Pattern::Any;
+    *at(pattern, items) = Pattern::Free;
 }
 
 /// Changes each alternative of what the contract demands of that argument or state.

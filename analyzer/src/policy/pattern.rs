@@ -11,6 +11,8 @@ use parse::Parser;
 pub enum Pattern {
     /// Anything whose parts are all allowed.
     Any,
+    /// Anything, be it data or not: what stands in the place of a condition that was deleted.
+    Free,
     /// `None`.
     None,
     /// A `bool`.
@@ -185,6 +187,11 @@ impl Signature {
         Self { patterns: vec![Pattern::Any], required: 0, rest: true }
     }
 
+    /// The signature that takes everything, be it data or not.
+    pub(super) fn free() -> Self {
+        Self { patterns: vec![Pattern::Free], ..Self::anything() }
+    }
+
     /// Whether it takes `count` arguments.
     pub fn takes(&self, count: usize) -> bool {
         count >= self.required && (self.rest || count <= self.patterns.len())
@@ -313,7 +320,7 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Any => f.write_str("anything"),
+            Self::Any | Self::Free => f.write_str("anything"),
             Self::None => f.write_str("None"),
             Self::Bool => f.write_str("bool"),
             Self::Int => f.write_str("int"),

@@ -212,7 +212,9 @@ impl<'p> Material<'p> {
         let text = |text: &str| Value::Str(text.to_owned());
         let pair = || Value::Tuple(vec![text("x"), Value::Int(1)]);
         match pattern {
-            Pattern::Any => vec![Value::Int(1), text("x"), Value::Tuple(vec![Value::Int(1)])],
+            Pattern::Any | Pattern::Free => {
+                vec![Value::Int(1), text("x"), Value::Tuple(vec![Value::Int(1)])]
+            }
             Pattern::None => vec![Value::None],
             Pattern::Bool => vec![Value::Bool(true), Value::Bool(false)],
             Pattern::Int => vec![Value::Int(1), Value::Int(7)],
