@@ -10,5 +10,5 @@ mod value;
 
 pub(crate) use alive::Alive;
 pub(crate) use globals::Globals;
-pub(crate) use heap::{Heap, Traits, Within, is_hook, is_noted};
+pub(crate) use heap::{Heap, Traits, is_hook, is_noted};
 pub(crate) use value::{GlobalId, NOWHERE, Value};

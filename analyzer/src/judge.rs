@@ -53,6 +53,8 @@ pub(crate) struct Judge<'p, 'a> {
     stored: Cell<bool>,
     /// Whether the last match took something for data with all that it holds.
     took_data: Cell<bool>,
+    /// Whether a match failed at objects where data was asked for, since one succeeded.
+    met_objects: Cell<bool>,
     ordinary: entry::Ordinary,
 }
 
@@ -69,6 +71,7 @@ impl<'p, 'a> Judge<'p, 'a> {
             relied: RefCell::default(),
             stored: Cell::default(),
             took_data: Cell::default(),
+            met_objects: Cell::default(),
             ordinary: entry::Ordinary::default(),
         }
     }
@@ -80,6 +83,11 @@ impl<'p, 'a> Judge<'p, 'a> {
             self.steps.set(left);
         }
         left.is_some()
+    }
+
+    /// Whether any step is left.
+    fn has_steps(&self) -> bool {
+        self.steps.get() > 0
     }
 
     /// Takes steps for what an opcode looks at beyond its own bytes.
@@ -378,7 +386,7 @@ impl<'p> Judge<'p, '_> {
                 "restores {} with the state {}, which the policy does not allow{}",
                 judge.describe(target),
                 judge.describe(state),
-                class.map_or("", |class| judge.hint_at_objects(class, &[state])),
+                judge.hint_at_objects(),
             )
         });
         let global = self.global_name(target);

@@ -67,32 +67,6 @@ fn arguments_matter() {
     assert_unproven(b"c__builtin__\niter\n(c__builtin__\nset\nNtR.", "arguments");
 }
 
-/// What is hashed may be compared, and who holds an object may compare that; the hash of some of pandas'
-/// types is that of their text.
-#[test]
-fn who_holds_objects_is_not_hashed() {
-    let pandas = Policy::load(&["pandas"]).expect("the profile is built in");
-    let key = |class: &str, holder: &str| {
-        let made = format!("c{class}\n)\u{81}");
-        let pickle = format!("}}{}Ns.", holder.replace("MADE", &made));
-        let pickle: Vec<u8> = pickle.chars().map(|c| c as u8).collect();
-        analyze(&pickle, &pandas).verdict
-    };
-    let holders = [
-        "cbuiltins\nslice\n(MADEtR",
-        "cbuiltins\nslice\n((MADEttR",
-        "cbuiltins\nslice\n((cbuiltins\nslice\n(MADEtRttR",
-        "cbuiltins\nValueError\n(tR}Vx\nMADEsb",
-    ];
-    for holder in holders {
-        assert_eq!(key("uuid\nUUID", holder), Verdict::Safe, "{holder}");
-        assert_eq!(key("pandas\nInt16Dtype", holder), Verdict::Unproven, "{holder}");
-        assert_eq!(key("pandas\nDatetimeTZDtype", holder), Verdict::Unproven, "{holder}");
-    }
-    assert_eq!(key("pandas\nInt16Dtype", "MADE"), Verdict::Safe);
-    assert_eq!(key("pandas\nDatetimeTZDtype", "MADE"), Verdict::Unproven);
-}
-
 /// Sets, dicts and what calls make of unknown type are as deep as what they hold, whenever they got it.
 #[test]
 fn whatever_holds_something_is_as_deep() {
@@ -450,62 +424,6 @@ fn a_name_is_listed_once_however_it_is_spelled() {
     let again = [&pickle[..], pickle].concat();
     let analysis = analyze(&again, &stdlib());
     assert_eq!(analysis.pickles[1].globals, ["builtins.set"]);
-}
-
-/// Who looks into what it is given is given data; who stores it is given anything, and is no data then.
-#[test]
-fn what_is_looked_into_is_data() {
-    let queue = "ccollections\ndeque\n)R";
-    let random = |part: &str| format!("crandom\nRandom\n)R(I3\n({part}tNtb.");
-    assert_safe(random("I1\n").as_bytes());
-    assert_safe(random("(I1\nVx\nlp0\n").as_bytes());
-    assert_unproven(random(queue).as_bytes(), "state");
-    assert_unproven(random(&format!("({queue}l")).as_bytes(), "state");
-    assert_unproven(random(&format!("}}Vx\n{queue}s")).as_bytes(), "state");
-    assert_unproven(random(&format!("(Vx\n{queue}d")).as_bytes(), "state");
-    assert_safe(format!("ctypes\nSimpleNamespace\n)R}}Vx\n{queue}sb.").as_bytes());
-}
-
-/// What was taken for data stays so, and what got an object late is in no data.
-#[test]
-fn data_stays_data() {
-    let queue = "ccollections\ndeque\n)R";
-    let random = "crandom\nRandom\n)R(I3\n(g1\ntNtb";
-    // `[[]]`, whose inner list is the memo's 0.
-    let nested = "(]p0\nlp1\n";
-    assert_safe(format!("{nested}0{random}.").as_bytes());
-    assert_safe(format!("{nested}0g0\n{queue}a.").as_bytes());
-    assert_unproven(format!("{nested}0{random}g0\n{queue}a.").as_bytes(), "data");
-    assert_unproven(format!("{nested}0g0\n{queue}a0{random}.").as_bytes(), "state");
-    // What was hashed may be compared again by the next key.
-    assert_safe(format!("}}cbuiltins\nslice\n({nested}tRNs.").as_bytes());
-    let late = format!("}}cbuiltins\nslice\n({nested}tRNsg0\n{queue}a.");
-    assert_unproven(late.as_bytes(), "data");
-}
-
-/// Who was given a dict for what it holds may hold it still when another changes it.
-#[test]
-fn what_a_contract_changes_nobody_relies_on() {
-    let text = r#"
-        summary = "a function that empties what it is given"
-        includes = ["stdlib"]
-        [[contract]]
-        globals = ["shop:clear"]
-        kind = "function"
-        call = ["{lines: dict}"]
-        returns = "none"
-        consumes = true
-        source = "made up"
-    "#;
-    let policy = Policy::from_text("own", text).expect("a policy");
-    let judged = |pickle: &str| analyze(pickle.as_bytes(), &policy).verdict;
-    let clear = "cshop\nclear\n(}Vlines\ng0\nstR0";
-    let keep = "ctypes\nSimpleNamespace\n)Rg0\nb0";
-    let dict = "}Vx\nI1\nsp0\n0";
-    assert_eq!(judged(&format!("{dict}{clear}N.")), Verdict::Safe);
-    assert_eq!(judged(&format!("{dict}{keep}N.")), Verdict::Safe);
-    assert_eq!(judged(&format!("{dict}{keep}{clear}N.")), Verdict::Unproven);
-    assert_eq!(judged(&format!("{dict}{clear}{keep}N.")), Verdict::Unproven);
 }
 
 /// A tuple that is a key again and again is hashed each time.

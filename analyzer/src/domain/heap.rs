@@ -26,15 +26,6 @@ struct Tuple {
     marks: Marks,
 }
 
-/// What a tuple holds that not all may.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Within {
-    /// What must not be hashed.
-    pub(crate) unhashed: bool,
-    /// Something else than data.
-    pub(crate) foreign: bool,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct List {
     contents: Contents,
@@ -139,23 +130,19 @@ impl Heap {
     /// A tuple of what holds nothing.
     pub(crate) fn new_tuple_of_atoms(&mut self, elements: &[Value]) -> Value {
         debug_assert!(elements.iter().all(|element| element.is_atom()), "they are atoms");
-        self.add_tuple(elements, 1, (elements.len() as u32).saturating_add(1), Marks::NONE)
+        self.add_tuple(elements, 1, (elements.len() as u32).saturating_add(1))
     }
 
-    pub(crate) fn new_tuple(&mut self, elements: &[Value], within: Within) -> Value {
+    pub(crate) fn new_tuple(&mut self, elements: &[Value]) -> Value {
         let depth = shallow(self.deepest(elements).saturating_add(1));
-        let weight = self.weigh(elements);
-        let marks = Marks::NONE
-            .and_if(Marks::UNHASHED, within.unhashed)
-            .and_if(Marks::FOREIGN, within.foreign);
-        self.add_tuple(elements, depth, weight, marks)
+        self.add_tuple(elements, depth, self.weigh(elements))
     }
 
     #[inline]
-    fn add_tuple(&mut self, elements: &[Value], depth: u16, weight: u32, marks: Marks) -> Value {
+    fn add_tuple(&mut self, elements: &[Value], depth: u16, weight: u32) -> Value {
         let start = self.elements.len() as u32;
         self.elements.extend_from_slice(elements);
-        self.tuples.push(Tuple { start, weight, depth, marks });
+        self.tuples.push(Tuple { start, weight, depth, marks: Marks::NONE });
         self.heaviest = self.heaviest.max(weight);
         Value::Tuple(self.tuples.len() as u32 - 1)
     }
@@ -204,8 +191,9 @@ impl Heap {
 
     fn new_bag(&mut self, items: &[Value]) -> u32 {
         let depth = shallow(self.deepest(items).saturating_add(1));
-        self.heaviest = self.heaviest.max(self.weigh(items));
-        self.bags.push(Bag { weight: self.weigh(items), depth, marks: Marks::NONE });
+        let weight = self.weigh(items);
+        self.heaviest = self.heaviest.max(weight);
+        self.bags.push(Bag { weight, depth, marks: Marks::NONE });
         self.bags.len() as u32 - 1
     }
 
@@ -448,9 +436,9 @@ mod tests {
     #[test]
     fn a_tuple_ends_where_the_next_begins() {
         let mut heap = Heap::default();
-        let inner = heap.new_tuple(&[Value::None, Value::Float], Within::default());
-        let empty = heap.new_tuple(&[], Within::default());
-        let outer = heap.new_tuple(&[inner, empty], Within::default());
+        let inner = heap.new_tuple(&[Value::None, Value::Float]);
+        let empty = heap.new_tuple(&[]);
+        let outer = heap.new_tuple(&[inner, empty]);
         let (Value::Tuple(first), Value::Tuple(second), Value::Tuple(third)) =
             (inner, empty, outer)
         else {

@@ -39,7 +39,7 @@ impl<'p> Judge<'p, '_> {
         else {
             self.note(callee, |judge| How::Called(judge.signature_of(&args)));
             self.note_objects(callee, &args);
-            return self.refuse_call(id, &args, contract, &contract.call);
+            return self.refuse_call(id, &args, &contract.call);
         };
         if !contract.total {
             self.record.may_stop(Alive::NONE);
@@ -86,7 +86,7 @@ impl<'p> Judge<'p, '_> {
                 }
                 self.note(class, |judge| How::Made(judge.signature_of(&args)));
                 self.note_objects(class, &args);
-                self.refuse_call(id, &args, contract, &contract.new)
+                self.refuse_call(id, &args, &contract.new)
             }
             (_, args) => {
                 if let Some(args) = &args {
@@ -125,13 +125,7 @@ impl<'p> Judge<'p, '_> {
         Value::Unknown
     }
 
-    fn refuse_call(
-        &mut self,
-        id: GlobalId,
-        args: &[Value],
-        contract: &Contract,
-        forms: &[Form],
-    ) -> Value {
+    fn refuse_call(&mut self, id: GlobalId, args: &[Value], forms: &[Form]) -> Value {
         let name = self.globals.get(id).name.clone();
         let message = self.words(|judge| {
             let allowed: Vec<_> = forms.iter().map(|form| format!("({})", form.args)).collect();
@@ -139,7 +133,7 @@ impl<'p> Judge<'p, '_> {
                 0 => "to be resolved, not called".to_owned(),
                 _ => format!("to be called with {} only", allowed.join(" or ")),
             };
-            let objects = judge.hint_at_objects(contract, args);
+            let objects = judge.hint_at_objects();
             let args = judge.describe_all(args);
             format!("calls `{name}({args})`, which the policy allows {allowed}{objects}")
         });

@@ -6,7 +6,6 @@
 
 use super::Judge;
 use crate::domain::{Alive, Traits, Value};
-use crate::policy::Contract;
 
 impl Judge<'_, '_> {
     /// Whether the value is data: `None`, numbers, text, bytes and other scalars, and tuples, lists,
@@ -66,17 +65,17 @@ impl Judge<'_, '_> {
         if value.is_atom() || self.stored.get() {
             return true;
         }
+        let is_data = self.is_data(value);
         self.took_data.set(true);
-        self.is_data(value)
+        self.met_objects.set(self.met_objects.get() || !is_data);
+        is_data
     }
 
-    /// Says, if so, that what a contract refused holds objects, of which it takes none.
-    pub(super) fn hint_at_objects(&self, contract: &Contract, given: &[Value]) -> &'static str {
-        let wanted = !contract.stores && contract.takes_objects();
-        if wanted && !self.are_data(given) {
-            ", nor with objects in it but those named"
-        } else {
-            ""
+    /// Says, if so, that objects were refused where data was asked for.
+    pub(super) fn hint_at_objects(&self) -> &'static str {
+        match self.met_objects.take() {
+            true => " (it holds objects, where only data will do)",
+            false => "",
         }
     }
 
@@ -103,5 +102,85 @@ impl Judge<'_, '_> {
         } else if !self.class_of(value).is_some_and(|class| class.scalar) {
             self.heap.take_for_data();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Policy, Verdict, analyze};
+
+    /// The rule that keeps the pickle from being safe.
+    fn rule(pickle: &str) -> Option<&'static str> {
+        let analysis = analyze(pickle.as_bytes(), &Policy::load(&["stdlib"]).unwrap());
+        analysis.reasons().map(|reason| reason.rule).next()
+    }
+
+    /// What is hashed may be compared, and who holds an object may compare that; the hash of some of pandas'
+    /// types is that of their text.
+    #[test]
+    fn who_holds_objects_is_not_hashed() {
+        let pandas = Policy::load(&["pandas"]).unwrap();
+        let key = |class: &str, holder: &str| {
+            let made = format!("c{class}\n)\u{81}");
+            let pickle = format!("}}{}Ns.", holder.replace("MADE", &made));
+            let pickle: Vec<u8> = pickle.chars().map(|c| c as u8).collect();
+            analyze(&pickle, &pandas).verdict
+        };
+        let holders = [
+            "cbuiltins\nslice\n(MADEtR",
+            "cbuiltins\nslice\n((MADEttR",
+            "cbuiltins\nslice\n((cbuiltins\nslice\n(MADEtRttR",
+            "cbuiltins\nValueError\n(tR}Vx\nMADEsb",
+        ];
+        for holder in holders {
+            assert_eq!(key("uuid\nUUID", holder), Verdict::Safe, "{holder}");
+            assert_eq!(key("pandas\nInt16Dtype", holder), Verdict::Unproven, "{holder}");
+            assert_eq!(key("pandas\nDatetimeTZDtype", holder), Verdict::Unproven, "{holder}");
+        }
+        assert_eq!(key("pandas\nInt16Dtype", "MADE"), Verdict::Safe);
+        assert_eq!(key("pandas\nDatetimeTZDtype", "MADE"), Verdict::Unproven);
+    }
+
+    /// Who looks into what it is given is given data; who stores it is given anything, and is no data then.
+    #[test]
+    fn what_is_looked_into_is_data() {
+        let queue = "ccollections\ndeque\n)R";
+        let random = |part: &str| format!("crandom\nRandom\n)R(I3\n({part}tNtb.");
+        assert_eq!(rule(&random("I1\n")), None);
+        assert_eq!(rule(&random("(I1\nVx\nlp0\n")), None);
+        assert_eq!(rule(&random(queue)), Some("state"));
+        assert_eq!(rule(&random(&format!("({queue}l"))), Some("state"));
+        assert_eq!(rule(&random(&format!("}}Vx\n{queue}s"))), Some("state"));
+        assert_eq!(rule(&random(&format!("(Vx\n{queue}d"))), Some("state"));
+        assert_eq!(rule(&format!("ctypes\nSimpleNamespace\n)R}}Vx\n{queue}sb.")), None);
+    }
+
+    /// What was taken for data stays so, and what got an object late is in no data.
+    #[test]
+    fn data_stays_data() {
+        let queue = "ccollections\ndeque\n)R";
+        let random = "crandom\nRandom\n)R(I3\n(g1\ntNtb";
+        // `[[]]`, whose inner list is the memo's 0.
+        let nested = "(]p0\nlp1\n";
+        assert_eq!(rule(&format!("{nested}0{random}.")), None);
+        assert_eq!(rule(&format!("{nested}0g0\n{queue}a.")), None);
+        assert_eq!(rule(&format!("{nested}0{random}g0\n{queue}a.")), Some("data"));
+        assert_eq!(rule(&format!("{nested}0g0\n{queue}a0{random}.")), Some("state"));
+        // What was hashed may be compared again by the next key.
+        assert_eq!(rule(&format!("}}cbuiltins\nslice\n({nested}tRNs.")), None);
+        let late = format!("}}cbuiltins\nslice\n({nested}tRNsg0\n{queue}a.");
+        assert_eq!(rule(&late), Some("data"));
+    }
+
+    #[test]
+    fn reasons_say_that_objects_were_the_trouble() {
+        let state = |part: &str| format!("crandom\nRandom\n)R(I3\n({part}tNtb.");
+        let policy = Policy::load(&["stdlib"]).unwrap();
+        let says = |pickle: &str| {
+            let analysis = analyze(pickle.as_bytes(), &policy);
+            analysis.reasons().any(|reason| reason.message.contains("it holds objects"))
+        };
+        assert!(says(&state("ccollections\ndeque\n)R")));
+        assert!(!says("crandom\nRandom\n)R(I2\n(tNtb."));
     }
 }

@@ -3,7 +3,7 @@
 use assay_pickle::{Ambiguity, Argument, Instruction, Opcode};
 
 use super::{Behind, Fault, Flow, Machine};
-use crate::domain::{Alive, Value, Within};
+use crate::domain::{Alive, Value};
 use crate::fact::Fact;
 use crate::probe;
 
@@ -270,9 +270,9 @@ impl Machine<'_, '_> {
             return self.judge.heap.new_tuple_of_atoms(items);
         }
         self.keep(items);
-        let foreign = !self.judge.are_data(items);
-        let unhashed = foreign && self.judge.holds_unhashed(items);
-        self.judge.heap.new_tuple(items, Within { unhashed, foreign })
+        let tuple = self.judge.heap.new_tuple(items);
+        self.judge.pass_on(tuple, items);
+        tuple
     }
 
     fn fixed_tuple(&mut self, len: usize) -> Result<(), Fault> {

@@ -167,7 +167,7 @@ fn parts(contract: &Contract, instances: bool) -> Vec<(Part, String)> {
         }
     }
     if !contract.stores && contract.takes_objects() {
-        out.push((Part::Data, "data".to_owned()));
+        out.push((Part::Data, "data where no kind of object is asked for".to_owned()));
     }
     if !contract.kept {
         out.push((Part::Kept, "not to be kept as a value".to_owned()));

@@ -49,6 +49,7 @@ impl Heap {
                 self.lists[id as usize].contents.traits.lose(Traits::HASHED);
             }
             Value::Dict(id) => self.dicts[id as usize].contents.traits.lose(Traits::HASHED),
+            Value::Tuple(id) => self.tuples[id as usize].marks.set(Marks::UNHASHED),
             Value::Instance(id) => self.made[id as usize].marks.set(Marks::UNHASHED),
             _ => {}
         }

@@ -23,9 +23,4 @@ impl Marks {
     pub(super) fn set(&mut self, mark: Self) {
         self.0 |= mark.0;
     }
-
-    /// Those of both, if so.
-    pub(super) fn and_if(self, mark: Self, so: bool) -> Self {
-        if so { Self(self.0 | mark.0) } else { self }
-    }
 }
