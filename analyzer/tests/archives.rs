@@ -106,6 +106,14 @@ fn names_that_differ_in_case() {
     assert_eq!(file.verdict, Verdict::Unproven);
 }
 
+/// `torch.load` hands an archive with constants to a reader of its own, in C++.
+#[test]
+fn archives_of_torchscript() {
+    let file = judge(&zip(&[("m/data.pkl", DATA), ("m/Constants.pkl", DATA)]));
+    assert_eq!(file.verdict, Verdict::Unproven);
+    assert_eq!(judge(&zip(&[("m/data.pkl", DATA)])).verdict, Verdict::Safe);
+}
+
 #[test]
 fn two_members_of_one_name() {
     let mut bytes = zip(&[("m/data.pkl", DATA), ("m/dat2.pkl", ATTACK)]);

@@ -148,7 +148,8 @@ impl Contract {
         let forms = self.call.iter().chain(&self.new).chain(&self.apply);
         let arguments = forms.flat_map(|form| &form.args.patterns);
         let states = self.build.iter().map(|state| &state.pattern);
-        arguments.chain(states).any(|pattern| !pattern.general().is_empty())
+        let items = self.setitem.iter().flat_map(|of| &of.patterns);
+        arguments.chain(states).chain(items).any(|pattern| !pattern.general().is_empty())
     }
 
     /// Whether an object of the contract names itself so.

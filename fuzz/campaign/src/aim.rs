@@ -303,6 +303,10 @@ impl Idioms<'_> {
                 }
             }
         }
+        let mut of_items = self.contract.setitem.iter().flat_map(|of| &of.patterns);
+        if of_items.any(|pattern| !pattern.general().is_empty()) {
+            out.extend(self.with(|idiom, any| idiom.pairs = Some((any.clone(), any))));
+        }
         for State { pattern, .. } in &self.contract.build {
             for items in pattern.general() {
                 out.extend(self.built(&self.freed(pattern, &items)));
