@@ -1,9 +1,9 @@
 //! The escape suite: hostile pickles in the full tier of real CPythons.
 //!
 //! After each: the host is unchanged, the outcome is the right one, the pool goes on, and a
-//! benign pickle gives its usual answer. The suite plays lesser systems by running itself again,
-//! as another user or without some of the kernel's calls; a scenario that cannot be played here
-//! says so and passes.
+//! benign pickle gives its usual answer. What watches the host watches its whole process, so the
+//! suite runs itself again for each: several at a time, and lesser systems as another user or
+//! without some of the kernel's calls. A scenario that cannot be played here says so and passes.
 
 #![allow(clippy::print_stderr, reason = "a scenario that is not played says so")]
 
@@ -13,17 +13,11 @@ mod common;
 mod host;
 mod scenarios;
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use assay_oracle::{Engine, Observation, Oracle, OracleConfig, Outcome, Python};
 use cases::Case;
 use host::Host;
-
-/// The watch is over the whole process and what it adopts. So nothing else runs while it watches:
-/// held to write by a test that watches here, to read by one that has another process watch. What
-/// that leaves behind, dead or not, is ours as soon as it ends.
-static WATCH: RwLock<()> = RwLock::new(());
 
 /// Time enough for what ends, on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -110,16 +104,6 @@ fn play(python: &Python, cases: &[Case], engines: &[Engine]) {
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Lets nothing else run beside the watch of this process.
-fn alone() -> RwLockWriteGuard<'static, ()> {
-    WATCH.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Lets nothing run beside but more that watches elsewhere.
-fn elsewhere() -> RwLockReadGuard<'static, ()> {
-    WATCH.read().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[test]
 fn there_are_enough_cases_and_none_twice() {
     let cases = cases::all();
@@ -129,22 +113,22 @@ fn there_are_enough_cases_and_none_twice() {
 }
 
 #[test]
-fn nothing_escapes_the_newest() {
-    let _alone = alone();
+#[ignore = "run by the scenarios, in a process of its own"]
+fn plays_the_newest() {
     let python = common::pythons().into_iter().max_by_key(|python| python.number).unwrap();
     play(&python, &cases::all(), &[Engine::CLoads]);
 }
 
 #[test]
-fn nothing_escapes_the_oldest() {
-    let _alone = alone();
+#[ignore = "run by the scenarios, in a process of its own"]
+fn plays_the_oldest() {
     let python = common::pythons().into_iter().min_by_key(|python| python.number).unwrap();
     play(&python, &cases::all(), &[Engine::CLoads]);
 }
 
 #[test]
 #[ignore = "run by the scenarios, as another user or on a lesser system"]
-fn nothing_escapes_the_default() {
+fn plays_the_default() {
     let lacks = std::env::var(scenarios::LACKS).unwrap_or_default();
     let mut cases = cases::all();
     // Where landlock is absent, what the user can read outside of /tmp can be read, not told.
@@ -156,8 +140,8 @@ fn nothing_escapes_the_default() {
 
 /// The other interpreters and engines, on a few cases of each kind.
 #[test]
-fn nothing_escapes_the_others() {
-    let _alone = alone();
+#[ignore = "run by the scenarios, in a process of its own"]
+fn plays_the_others() {
     let mut cases = cases::all();
     let few = [
         "write over a file",

@@ -1,4 +1,4 @@
-//! Lesser systems and lesser users: the suite runs itself again as they would.
+//! Interpreters, lesser systems and lesser users: the suite runs itself again, each by itself.
 //!
 //! Another user is played by root only. A system without some of the kernel's calls is played by
 //! a filter that refuses them; nothing of the machine is changed.
@@ -10,8 +10,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
-
-use crate::elsewhere;
 
 /// The variable that tells the suite run again what the system lacks.
 pub const LACKS: &str = "ASSAY_ESCAPE_LACKS";
@@ -32,22 +30,34 @@ fn again(user: Option<u32>, lacking: &'static [libc::c_long], name: &str) {
     std::fs::copy(std::env::current_exe().unwrap(), &exe).unwrap();
     let mut command = Command::new(exe);
     command
-        .args(["--exact", "nothing_escapes_the_default", "--nocapture", "--include-ignored"])
+        .args(plays("plays_the_default"))
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", std::env::var_os("HOME").unwrap_or_default())
         .env(LACKS, name)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .current_dir("/");
     if let Some(user) = user {
         command.uid(user).gid(user).env("HOME", "/nonexistent");
     }
     // SAFETY: only system calls are made between fork and exec.
     unsafe { command.pre_exec(move || without(lacking)) };
-    let _elsewhere = elsewhere();
-    let output = output_of(&mut command);
+    passes(&mut command);
+}
+
+/// Arguments by which the suite, run again, runs only that.
+fn plays(test: &str) -> [&str; 4] {
+    ["--exact", test, "--nocapture", "--include-ignored"]
+}
+
+/// Runs the suite as this user, on a system that lacks nothing.
+fn by_itself(test: &str) {
+    passes(Command::new(std::env::current_exe().unwrap()).args(plays(test)));
+}
+
+/// Runs the suite again and shows what it said if it fails.
+fn passes(command: &mut Command) {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = output_of(command);
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
@@ -88,6 +98,21 @@ fn without(calls: &[libc::c_long]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn nothing_escapes_the_newest() {
+    by_itself("plays_the_newest");
+}
+
+#[test]
+fn nothing_escapes_the_oldest() {
+    by_itself("plays_the_oldest");
+}
+
+#[test]
+fn nothing_escapes_the_others() {
+    by_itself("plays_the_others");
 }
 
 #[test]
