@@ -6,9 +6,11 @@
 mod alive;
 mod globals;
 mod heap;
+mod room;
 mod value;
 
 pub(crate) use alive::Alive;
 pub(crate) use globals::Globals;
-pub(crate) use heap::{Heap, Traits, is_hook, is_noted};
+pub(crate) use heap::{Heap, Room, Traits, is_hook, is_noted};
+pub(crate) use room::emptied;
 pub(crate) use value::{GlobalId, NOWHERE, Value};

@@ -10,21 +10,22 @@ const MEMORY_INTERVAL: usize = 1 << 14;
 /// The protocol of a pickle: what the first PROTO says, or else the highest that its opcodes need.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Protocol {
-    declared: bool,
-    pub(crate) number: u8,
+    declared: Option<u8>,
+    /// A bit for each that an opcode needs.
+    needed: u8,
 }
 
 impl Protocol {
+    pub(crate) fn number(self) -> u8 {
+        self.declared.unwrap_or_else(|| self.needed.checked_ilog2().unwrap_or(0) as u8)
+    }
+
     #[inline(always)]
     fn note(&mut self, instruction: &Instruction<'_>) {
-        if self.declared {
-            return;
-        }
-        match (instruction.opcode, instruction.argument) {
-            (Opcode::Proto, Argument::UInt(number)) => {
-                *self = Self { declared: true, number: number as u8 };
-            }
-            (opcode, _) => self.number = self.number.max(opcode.info().protocol),
+        self.needed |= 1 << instruction.opcode.info().protocol;
+        if let (Opcode::Proto, Argument::UInt(number)) = (instruction.opcode, instruction.argument)
+        {
+            self.declared.get_or_insert(number as u8);
         }
     }
 }
@@ -81,32 +82,53 @@ fn go_on(
             return Err((offset, Fault::budget(message)));
         }
         count += 1;
-        let opcode = match reader.opcode() {
-            Ok(opcode) => opcode,
-            Err(error) => return Err((offset, unreadable(machine, &error))),
-        };
         macro_rules! each_by_itself {
-            ($($common:ident)*) => {
-                match opcode {
-                    $(Opcode::$common => match run(machine, reader, Opcode::$common, protocol) {
-                        // From here, so that nothing is handed on.
-                        Ok(Flow::Continue) => continue,
-                        flow => flow,
-                    },)*
-                    _ => run(machine, reader, opcode, protocol),
+            ($($common:ident)*; memoized: $($memoized:ident)*) => {
+                match reader.next_byte() {
+                    $(Some(byte) if byte == Opcode::$common as u8 => {
+                        match run(machine, reader, Opcode::$common, protocol) {
+                            // From here, so that nothing is handed on.
+                            Ok(Flow::Continue) => continue,
+                            flow => flow,
+                        }
+                    })*
+                    $(Some(byte) if byte == Opcode::$memoized as u8 => {
+                        match run(machine, reader, Opcode::$memoized, protocol) {
+                            Ok(Flow::Continue) => {
+                                memoize_behind(machine, reader, protocol);
+                                continue;
+                            }
+                            flow => flow,
+                        }
+                    })*
+                    _ => match reader.opcode() {
+                        Ok(opcode) => run(machine, reader, opcode, protocol),
+                        Err(error) => Err(unreadable(machine, &error)),
+                    },
                 }
             };
         }
         let flow = each_by_itself!(
-            BinGet LongBinGet Memoize BinPut Mark None NewTrue NewFalse BinInt BinInt1 BinInt2 BinFloat
-            ShortBinUnicode BinUnicode EmptyList EmptyDict
+            BinGet LongBinGet Memoize BinPut Mark None NewTrue NewFalse BinInt BinInt1 BinInt2 BinFloat;
+            memoized: ShortBinUnicode BinUnicode EmptyList EmptyDict
         );
         match flow {
-            Ok(Flow::Continue) => {}
+            Ok(Flow::Continue) => memoize_behind(machine, reader, protocol),
             Ok(Flow::Stop) => return Ok(None),
             Ok(Flow::Skip(behind)) => return Ok(Some(behind)),
             Err(fault) => return Err((offset, fault)),
         }
+    }
+}
+
+/// Runs a MEMOIZE that comes next, as picklers put one behind most of what they make, unless there is
+/// more to it than storing the object.
+#[inline(always)]
+fn memoize_behind(machine: &mut Machine<'_, '_>, reader: &mut Reader<'_>, protocol: &mut Protocol) {
+    let offset = reader.offset();
+    if reader.next_byte() == Some(Opcode::Memoize as u8) && machine.memoize_plainly(offset) {
+        reader.pass();
+        protocol.needed |= 1 << Opcode::Memoize.info().protocol;
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use record::Record;
 
 use std::cell::{Cell, RefCell};
 
-use crate::domain::{Alive, GlobalId, Globals, Heap, Value};
+use crate::domain::{Alive, GlobalId, Globals, Heap, Room, Value};
 use crate::fact::Fact;
 use crate::limits::Limits;
 use crate::policy::{Append, Contract, How, Kind, Policy, Signature, State};
@@ -29,9 +29,6 @@ use crate::verdict::{Severity, Storage};
 /// Values that going through one tuple may look at: a tuple that holds another twice, and so on,
 /// makes a pickle of a hundred bytes hash for ever.
 pub(crate) const MAX_WEIGHT: u32 = 1 << 20;
-
-/// Values that the heap has room for from the start: a small pickle needs no more.
-const FIRST: usize = 64;
 
 /// Said of what is denied where it is not proved that it is reached.
 const UNLESS_RAISED: &str = ", unless something before it raises";
@@ -45,8 +42,8 @@ pub(crate) struct Judge<'p, 'a> {
     input: &'a [u8],
     /// How deeply values may be nested without doubt.
     nesting: u32,
-    /// Steps that are left.
-    steps: Cell<u64>,
+    /// Steps that are left: none, if negative.
+    steps: Cell<i64>,
     /// Lists and dicts on whose contents the last match relied.
     relied: RefCell<Vec<Value>>,
     /// Whether what is matched is stored only, so that it need not be data.
@@ -59,15 +56,16 @@ pub(crate) struct Judge<'p, 'a> {
 }
 
 impl<'p, 'a> Judge<'p, 'a> {
-    pub(crate) fn new(policy: &'p Policy, input: &'a [u8], limits: &Limits) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(policy: &'p Policy, input: &'a [u8], room: Room, limits: &Limits) -> Self {
         Self {
             policy,
-            heap: Heap::with_capacity(FIRST.min(input.len())),
+            heap: Heap::within(room),
             globals: Globals::default(),
             record: Record::default(),
             input,
             nesting: limits.nesting(),
-            steps: Cell::new(limits.steps_for(input.len())),
+            steps: Cell::new(limits.steps_for(input.len()).try_into().unwrap_or(i64::MAX)),
             relied: RefCell::default(),
             stored: Cell::default(),
             took_data: Cell::default(),
@@ -78,21 +76,19 @@ impl<'p, 'a> Judge<'p, 'a> {
 
     /// Takes a step for an opcode; whether one was left.
     pub(crate) fn step(&self) -> bool {
-        let left = self.steps.get().checked_sub(1);
-        if let Some(left) = left {
-            self.steps.set(left);
-        }
-        left.is_some()
+        let left = self.steps.get() - 1;
+        self.steps.set(left);
+        left >= 0
     }
 
     /// Whether any step is left.
-    fn has_steps(&self) -> bool {
+    pub(crate) fn has_steps(&self) -> bool {
         self.steps.get() > 0
     }
 
     /// Takes steps for what an opcode looks at beyond its own bytes.
     pub(crate) fn spend(&self, steps: u64) {
-        self.steps.set(self.steps.get().saturating_sub(steps));
+        self.steps.set(self.steps.get().saturating_sub_unsigned(steps).max(0));
     }
 
     /// Doubts values so deep that using or freeing them may exhaust the C stack.

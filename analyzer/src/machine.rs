@@ -9,6 +9,7 @@ mod cut;
 mod frame;
 mod memo;
 mod recall;
+mod spare;
 mod step;
 mod wrapped;
 
@@ -80,8 +81,8 @@ pub(crate) enum Flow {
     Skip(Behind),
 }
 
-/// Values that stack and memo have room for from the start: a small pickle needs no more.
-const FIRST: usize = 64;
+/// The end of no frame: beyond all input.
+const NO_FRAME: usize = usize::MAX;
 
 /// The machine, in the middle of a pickle.
 pub(crate) struct Machine<'p, 'a> {
@@ -93,7 +94,8 @@ pub(crate) struct Machine<'p, 'a> {
     /// The memo that an `Unpickler` used for the pickles before would still hold (`c-reuse`).
     kept: Option<Memo>,
     protocol: u8,
-    frame_end: Option<usize>,
+    /// Where the frame at hand ends; `NO_FRAME` outside of one.
+    frame_end: usize,
     /// Levels that were put into what something held by then.
     late: u32,
     /// What the last STOP left.
@@ -114,20 +116,22 @@ pub(crate) struct Outer {
 
 impl<'p, 'a> Machine<'p, 'a> {
     /// A machine at the start of a stream that the loader reads.
+    #[inline(always)]
     pub(crate) fn new(
         policy: &'p Policy,
         input: &'a [u8],
         loader: Loader,
         limits: &Limits,
     ) -> Self {
+        let spare::Spare { stack, marks, memo, heap } = spare::Spare::take();
         Self {
             input,
-            stack: Vec::with_capacity(FIRST),
-            marks: Vec::with_capacity(FIRST),
-            memo: Memo::with_capacity(FIRST.min(input.len())),
+            stack,
+            marks,
+            memo,
             kept: None,
             protocol: 0,
-            frame_end: None,
+            frame_end: NO_FRAME,
             late: 0,
             result: None,
             wrapped: match loader {
@@ -135,7 +139,7 @@ impl<'p, 'a> Machine<'p, 'a> {
                 Loader::Joblib => Some(wrapped::Wrapped::new(true)),
                 Loader::JoblibUnpadded => Some(wrapped::Wrapped::new(false)),
             },
-            judge: Judge::new(policy, input, limits),
+            judge: Judge::new(policy, input, heap, limits),
         }
     }
 
@@ -157,7 +161,7 @@ impl<'p, 'a> Machine<'p, 'a> {
         self.memo = outer.memo;
         self.protocol = outer.protocol;
         self.wrapped = outer.wrapped;
-        self.frame_end = None;
+        self.frame_end = NO_FRAME;
         self.result.take()
     }
 
@@ -169,7 +173,7 @@ impl<'p, 'a> Machine<'p, 'a> {
         let memo = std::mem::take(&mut self.memo);
         self.kept.get_or_insert(memo);
         self.protocol = 0;
-        self.frame_end = None;
+        self.frame_end = NO_FRAME;
         // Only engines of C read streams on.
         self.judge.record.may_stop(Alive::C);
     }

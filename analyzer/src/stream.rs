@@ -36,7 +36,8 @@ pub(crate) fn analyze_as(
     limits: &Limits,
 ) -> Analysis {
     let mut machine = Machine::new(policy, bytes, loader, limits);
-    let mut analysis = Analysis::default();
+    // Mostly there is one.
+    let mut analysis = Analysis { pickles: Vec::with_capacity(1), ..Analysis::default() };
     let mut rest: Option<Rest> = None;
     let mut offset = 0;
     loop {
@@ -50,6 +51,7 @@ pub(crate) fn analyze_as(
             rest.get_or_insert_with(|| Rest::after(last)).fold(last, pickle);
         }
         if over {
+            machine.leave();
             return analysis;
         }
         machine.begin_next();
@@ -119,7 +121,7 @@ fn run(machine: &mut Machine<'_, '_>, bytes: &[u8], offset: usize, memory: u64) 
     PickleAnalysis {
         offset,
         length,
-        protocol: protocol.number,
+        protocol: protocol.number(),
         verdict,
         reasons,
         globals: findings.globals,

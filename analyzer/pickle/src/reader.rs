@@ -79,6 +79,19 @@ impl<'a> Reader<'a> {
         Opcode::from_byte(byte).ok_or(fail(ErrorKind::UnknownOpcode(byte)))
     }
 
+    /// The byte of the opcode that will be read next, if there is one.
+    #[inline(always)]
+    pub fn next_byte(&self) -> Option<u8> {
+        self.input.get(self.offset).copied()
+    }
+
+    /// Passes an opcode that has no argument.
+    #[inline(always)]
+    pub fn pass(&mut self) {
+        debug_assert!(self.opcode().is_ok_and(|opcode| opcode.form() == ArgumentForm::None));
+        self.offset += 1;
+    }
+
     /// Reads the argument of the opcode that [`opcode`](Self::opcode) gave. Where the compiler knows
     /// which that is, it leaves out the forms of all others.
     ///

@@ -11,7 +11,7 @@ mod traits;
 
 use std::collections::HashMap;
 
-use super::{GlobalId, Value};
+use super::{GlobalId, Value, emptied};
 use marks::Marks;
 use traits::Contents;
 pub(crate) use traits::{Traits, is_hook, is_noted};
@@ -92,6 +92,16 @@ pub(crate) struct Heap {
     heads: [Head; LAST],
 }
 
+/// Memory for what most pickles have.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    elements: Vec<Value>,
+    tuples: Vec<Tuple>,
+    lists: Vec<List>,
+    dicts: Vec<Dict>,
+    keys: Vec<[u32; FEW]>,
+}
+
 /// Lists of which is kept what they begin with, for people: whoever runs a command makes the list
 /// of its words just before.
 const LAST: usize = 4;
@@ -116,14 +126,21 @@ impl Default for Head {
 }
 
 impl Heap {
-    /// One with room for so many of what most pickles have.
-    pub(crate) fn with_capacity(values: usize) -> Self {
-        Self {
-            elements: Vec::with_capacity(values),
-            tuples: Vec::with_capacity(values / 4),
-            lists: Vec::with_capacity(values / 4),
-            dicts: Vec::with_capacity(values / 4),
-            ..Self::default()
+    /// An empty heap in that memory.
+    #[inline(always)]
+    pub(crate) fn within(room: Room) -> Self {
+        let Room { elements, tuples, lists, dicts, keys } = room;
+        Self { elements, tuples, lists, dicts, keys, ..Self::default() }
+    }
+
+    /// Gives back the memory, with nothing in it; the heap is empty then.
+    pub(crate) fn room(&mut self) -> Room {
+        Room {
+            elements: emptied(&mut self.elements),
+            tuples: emptied(&mut self.tuples),
+            lists: emptied(&mut self.lists),
+            dicts: emptied(&mut self.dicts),
+            keys: emptied(&mut self.keys),
         }
     }
 

@@ -18,7 +18,7 @@ impl<'a> Judge<'_, 'a> {
     /// of times, so what it takes to read it again is counted; with no steps left nothing is read,
     /// and the run ends at the next opcode.
     fn constant(&self, offset: u32) -> Option<Instruction<'a>> {
-        if self.steps.get() == 0 {
+        if !self.has_steps() {
             return None;
         }
         let instruction = Reader::at(self.input, offset as usize).read().ok()?;

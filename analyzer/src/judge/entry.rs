@@ -33,7 +33,7 @@ impl Judge<'_, '_> {
     pub(crate) fn enter(&mut self, dict: u32, key: Value, value: Value) {
         match key {
             // As most of a table are.
-            Value::Str(offset) if value.is_atom() && self.ordinary.has(offset) => {
+            Value::Str(offset) if value.is_atom() && self.is_ordinary(offset) => {
                 self.heap.add_ordinary_entry(dict, offset);
             }
             _ => self.enter_any(dict, key, value),
@@ -54,7 +54,7 @@ impl Judge<'_, '_> {
             }
         }
         if let Value::Str(offset) = key
-            && self.ordinary.has(offset)
+            && self.is_ordinary(offset)
         {
             self.heap.add_ordinary_key(dict, offset);
             if !atom && self.may_be_called(value) {
@@ -71,11 +71,23 @@ impl Judge<'_, '_> {
         if self.does_more_than_stand(text, value) {
             self.heap.add_callable(dict);
         }
-        if let (Value::Str(offset), Some(text)) = (key, text)
-            && self.means_nothing(text)
-        {
+    }
+
+    /// Whether the key at the offset says no more than that it is one.
+    #[inline]
+    fn is_ordinary(&mut self, offset: u32) -> bool {
+        self.ordinary.has(offset) || self.learn(offset)
+    }
+
+    /// Reads the key at the offset, once.
+    #[inline(never)]
+    fn learn(&mut self, offset: u32) -> bool {
+        let text = self.text_of(Value::Str(offset));
+        let ordinary = text.is_some_and(|text| self.means_nothing(&text));
+        if ordinary {
             self.ordinary.add(offset);
         }
+        ordinary
     }
 
     /// Whether a key of that text says no more than that it is one.

@@ -2,7 +2,7 @@
 
 use assay_pickle::{Error, ErrorKind, Opcode};
 
-use super::Machine;
+use super::{Machine, NO_FRAME};
 use crate::domain::{Alive, Value};
 use crate::fact::Fact;
 
@@ -23,7 +23,11 @@ impl Machine<'_, '_> {
         };
         self.judge.record.at(error.offset, opcode);
         // Within a frame the line is missed as C misses it.
-        self.judge.record.may_stop(if self.frame_end.is_none() { Alive::PY } else { Alive::NONE });
+        self.judge.record.may_stop(if self.frame_end == NO_FRAME {
+            Alive::PY
+        } else {
+            Alive::NONE
+        });
         match opcode {
             Opcode::Global | Opcode::Inst => {
                 let (module, name) = match rest.iter().position(|byte| *byte == b'\n') {

@@ -2,23 +2,21 @@
 
 use assay_pickle::{Argument, Instruction};
 
-use super::Machine;
+use super::{Machine, NO_FRAME};
 use crate::domain::Alive;
 
 impl Machine<'_, '_> {
     /// Frames must hold whole opcodes: C loads past their ends, Python does not.
     #[inline(always)]
     pub(super) fn check_frame(&mut self, instruction: &Instruction<'_>) {
-        if let Some(end) = self.frame_end
-            && instruction.end() > end
-        {
-            self.leave_frame(instruction.offset, end);
+        if instruction.end() > self.frame_end {
+            self.leave_frame(instruction.offset);
         }
     }
 
     #[inline(never)]
-    fn leave_frame(&mut self, offset: usize, end: usize) {
-        self.frame_end = None;
+    fn leave_frame(&mut self, offset: usize) {
+        let end = std::mem::replace(&mut self.frame_end, NO_FRAME);
         if offset < end {
             self.judge.record.doubt(
                 "frame",
@@ -29,7 +27,7 @@ impl Machine<'_, '_> {
     }
 
     pub(super) fn begin_frame(&mut self, instruction: &Instruction<'_>) {
-        if self.frame_end.is_some_and(|end| instruction.end() < end) {
+        if self.frame_end != NO_FRAME && instruction.end() < self.frame_end {
             self.judge.record.doubt(
                 "frame",
                 "a frame begins within another: Python raises",
@@ -47,12 +45,12 @@ impl Machine<'_, '_> {
                 Alive::PY,
             );
         }
-        self.frame_end = Some(instruction.end() + length.min(left) as usize);
+        self.frame_end = instruction.end() + length.min(left) as usize;
     }
 
     /// STOP must end its frame.
     pub(super) fn check_stop(&mut self, instruction: &Instruction<'_>) {
-        if self.frame_end.is_some_and(|end| end > instruction.end()) {
+        if self.frame_end != NO_FRAME && self.frame_end > instruction.end() {
             self.judge.record.doubt(
                 "frame",
                 "STOP stands before the end of its frame: readers of a stream go on at different bytes",

@@ -1,6 +1,6 @@
 //! The memo: what PUT and MEMOIZE store and GET fetches.
 
-use crate::domain::Value;
+use crate::domain::{Value, emptied};
 
 /// Entries that may lie beyond the number of entries in use: `_pickle.c` allocates up to twice
 /// the index, so a pickle of few bytes could ask for gigabytes. Picklers count up from 0 or 1.
@@ -16,9 +16,9 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
-    /// A memo with room for so many entries.
-    pub(crate) fn with_capacity(entries: usize) -> Self {
-        Self { entries: Vec::with_capacity(entries), ..Self::default() }
+    /// Takes the memory, for an empty memo.
+    pub(crate) fn emptied(&mut self) -> Self {
+        Self { entries: emptied(&mut self.entries), ..Self::default() }
     }
 
     /// Stores a value; `false` if the index is out of all proportion.

@@ -1,6 +1,6 @@
 //! GET, PUT and MEMOIZE: what the memo of this pickle gives, and that of an `Unpickler` used again.
 
-use assay_pickle::Argument;
+use assay_pickle::{Argument, Opcode};
 
 use super::{Fault, Machine};
 use crate::domain::{Alive, Value};
@@ -81,6 +81,21 @@ impl Machine<'_, '_> {
             self.judge.record.doubt("memo-index", message, Alive::PY);
         }
         Ok(())
+    }
+
+    /// Runs MEMOIZE at an offset if it does nothing but store what is on top; whether so.
+    #[inline(always)]
+    pub(crate) fn memoize_plainly(&mut self, offset: usize) -> bool {
+        let Some(&value) = self.stack.get(self.fence()..).and_then(<[Value]>::last) else {
+            return false;
+        };
+        let plain = self.kept.is_none() && offset < self.frame_end.min(u32::MAX as usize);
+        let done = plain && self.judge.has_steps() && self.memo.add(value);
+        if done {
+            self.judge.step();
+            self.judge.record.at(offset, Opcode::Memoize);
+        }
+        done
     }
 
     #[inline(always)]

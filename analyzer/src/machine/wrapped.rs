@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::{Fault, Machine};
+use super::{Fault, Machine, NO_FRAME};
 use crate::domain::Value;
 
 /// The wrapper, as policies know it.
@@ -64,7 +64,7 @@ impl Machine<'_, '_> {
         {
             return Err(Fault::lost("an array's wrapper is given a second state"));
         }
-        if self.frame_end.is_some_and(|frame| frame > end) {
+        if self.frame_end != NO_FRAME && self.frame_end > end {
             return Err(Fault::lost("an array's bytes begin within a frame"));
         }
         let Some((behind, array)) = self.array_behind(state) else {
