@@ -335,6 +335,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_passed_is_not_read() {
+        let mut reader = Reader::new(b"]\x94.");
+        assert_eq!(reader.next_byte(), Some(b']'));
+        reader.pass();
+        assert_eq!(reader.next_byte(), Some(Opcode::Memoize.byte()));
+        reader.pass();
+        assert_eq!(reader.read().map(|read| (read.offset, read.opcode)), Ok((2, Opcode::Stop)));
+        assert_eq!(reader.next_byte(), None);
+    }
+
+    #[test]
     fn stops_after_stop() {
         let mut reader = Reader::new(b"N.N.");
         assert_eq!(reader.by_ref().count(), 2);

@@ -114,3 +114,49 @@ impl Machine<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Limits, Policy, Verdict, analyze_with};
+
+    /// What keeps the pickle from being safe, and where that is.
+    fn trouble(pickle: &[u8], limits: &Limits) -> Vec<(&'static str, usize)> {
+        let policy = Policy::load(&["stdlib"]).unwrap();
+        let analysis = analyze_with(pickle, &policy, limits);
+        assert_eq!(analysis.verdict == Verdict::Safe, analysis.reasons().next().is_none());
+        analysis.reasons().map(|reason| (reason.rule, reason.offset)).collect()
+    }
+
+    /// MEMOIZE behind what it stores is run with that; all else that it may meet is met all the same.
+    #[test]
+    fn a_memoize_behind_an_object_meets_what_any_other_does() {
+        let trouble = |pickle: &[u8]| trouble(pickle, &Limits::default());
+        assert_eq!(trouble(b"\x80\x04]\x940h\x00."), []);
+        assert_eq!(trouble(b"\x80\x04]\x940h\x01."), [("malformed", 5)]);
+        // A mark is no object, and nothing below it may be taken.
+        assert_eq!(trouble(b"\x80\x04](\x94."), [("malformed", 4)]);
+        assert_eq!(trouble(b"\x80\x04](0\x940."), []);
+        // At the end of a frame, and behind it.
+        assert_eq!(trouble(b"\x80\x04\x95\x03\0\0\0\0\0\0\0]\x94."), []);
+        assert_eq!(trouble(b"\x80\x04\x95\x01\0\0\0\0\0\0\0]\x94."), []);
+        assert_eq!(trouble(b"\x80\x04\x95\x02\0\0\0\0\0\0\0]\x94\x8c\0."), []);
+        assert_eq!(trouble(b"\x80\x04\x95\x03\0\0\0\0\0\0\0]\x94\x8c\0."), [("frame", 13)]);
+        // Behind an entry far up, one Python counts it otherwise than the other.
+        assert_eq!(trouble(b"\x80\x04Nr\0\0\0\x7f]\x94."), [("memo-index", 3)]);
+        // An unpickler used again counts on from the pickle before.
+        assert_eq!(trouble(b"]\x94.N\x94h\x00."), [("stream-memo", 5)]);
+    }
+
+    #[test]
+    fn a_memoize_behind_an_object_takes_a_step() {
+        let within = |steps| {
+            let limits = Limits { steps: Some(steps), ..Limits::default() };
+            trouble(b"\x80\x04]\x94]\x94.", &limits)
+        };
+        assert_eq!(within(6), []);
+        for steps in 1..6 {
+            let places = [2, 3, 4, 5, 6];
+            assert_eq!(within(steps), [("budget", places[steps as usize - 1])]);
+        }
+    }
+}
