@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(trouble(b"\x80\x04]\x940h\x01."), [("malformed", 5)]);
         // A mark is no object, and nothing below it may be taken.
         assert_eq!(trouble(b"\x80\x04](\x94."), [("malformed", 4)]);
-        assert_eq!(trouble(b"\x80\x04](0\x940."), []);
+        assert_eq!(trouble(b"\x80\x04](0\x94."), []);
         // At the end of a frame, and behind it.
         assert_eq!(trouble(b"\x80\x04\x95\x03\0\0\0\0\0\0\0]\x94."), []);
         assert_eq!(trouble(b"\x80\x04\x95\x01\0\0\0\0\0\0\0]\x94."), []);
