@@ -30,6 +30,7 @@ mod judge;
 mod limits;
 mod loader;
 mod machine;
+mod plain;
 mod policy;
 mod probe;
 mod rules;

@@ -82,7 +82,7 @@ pub(crate) enum Flow {
 }
 
 /// The end of no frame: beyond all input.
-const NO_FRAME: usize = usize::MAX;
+pub(crate) const NO_FRAME: usize = usize::MAX;
 
 /// The machine, in the middle of a pickle.
 pub(crate) struct Machine<'p, 'a> {

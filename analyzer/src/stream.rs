@@ -8,6 +8,7 @@ use crate::drive::{Run, drive};
 use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::machine::{Fault, Machine};
+use crate::plain;
 use crate::policy::Policy;
 use crate::verdict::{Analysis, Malformed, PickleAnalysis, Reason, Severity, Verdict};
 
@@ -30,6 +31,23 @@ pub fn analyze_with(bytes: &[u8], policy: &Policy, limits: &Limits) -> Analysis 
 
 /// Judges every pickle in `bytes` as that loader would load them.
 pub(crate) fn analyze_as(
+    bytes: &[u8],
+    policy: &Policy,
+    loader: Loader,
+    limits: &Limits,
+) -> Analysis {
+    if loader == Loader::Pickle
+        && limits.steps.is_none()
+        && let Some(protocol) = plain::protocol(bytes, limits.memory)
+    {
+        let pickle = PickleAnalysis { length: bytes.len(), protocol, ..PickleAnalysis::default() };
+        return Analysis { pickles: vec![pickle], ..Analysis::default() };
+    }
+    analyze_in_full(bytes, policy, loader, limits)
+}
+
+/// Judges every pickle in `bytes` with the machine, plain or not.
+pub(crate) fn analyze_in_full(
     bytes: &[u8],
     policy: &Policy,
     loader: Loader,
