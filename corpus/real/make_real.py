@@ -238,6 +238,10 @@ def measure(out, assay):
     return misses
 
 
+# Importing what scikit-learn needs takes seconds, and on a busy machine many.
+PATIENCE = ["--timeout", "60s"]
+
+
 def load(out, assay):
     """Loads every file in the sandbox, with the libraries that wrote it, and compares with the verdict."""
     rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
@@ -248,12 +252,13 @@ def load(out, assay):
         for profile in sorted({row["profile"] for row in here}):
             paths = [str(out / "files" / row["file"]) for row in here if row["profile"] == profile]
             policies = [arg for name in profile.split("+") for arg in ("--policy", name)]
-            command = [assay, "check", "--hunt", "soundness", "--format", "json", "--python", python]
+            command = [assay, "check", "--hunt", "soundness", "--format", "json", "--python", python] + PATIENCE
             text = subprocess.run(command + policies + paths, stdout=subprocess.PIPE, universal_newlines=True).stdout
             lines = [json.loads(line) for line in text.splitlines()]
             bad = [line for line in lines if line["discrepancies"]]
             # What the library wrote, it reads: otherwise the oracle is in its way.
             trace = [assay, "trace", "--quiet", "--format", "json", "--engine", "c-loads", "--python", python]
+            trace += PATIENCE
             text = subprocess.run(trace + paths, stdout=subprocess.PIPE, universal_newlines=True).stdout
             raised = [seen for seen in map(json.loads, text.splitlines()) if seen["outcome"] != "loaded"]
             safe = sum(line["verdict"] == "safe" for line in lines)

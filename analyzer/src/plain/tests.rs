@@ -87,8 +87,8 @@ fn the_machine_says_the_same_of_all_that_is_short() {
 #[test]
 fn what_picklers_write_of_data_is_plain() {
     for (pickle, plain) in [
-        // {'a': [1, (2.5, None), 'a'], 3: ()}, in protocols 4 and 2.
-        (&b"\x80\x04\x95\x1f\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94]\x94(K\x01G@\x04\0\0\0\0\0\0N\x86\x94h\x01eK\x03)u."[..], false),
+        // {'a': [1, (2.5, None), 'a'], 3: ()}, in a frame too long, in one that fits, in protocol 2.
+        (&b"\x80\x04\x95\x21\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94]\x94(K\x01G@\x04\0\0\0\0\0\0N\x86\x94h\x01eK\x03)u."[..], false),
         (b"\x80\x04\x95\x20\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94]\x94(K\x01G@\x04\0\0\0\0\0\0N\x86\x94h\x01eK\x03)u.", true),
         (b"\x80\x02}q\0(X\x01\0\0\0aq\x01]q\x02(K\x01G@\x04\0\0\0\0\0\0N\x86q\x03h\x01eK\x03)u.", true),
         // A list that is fetched may be changed by then; a tuple may not.
