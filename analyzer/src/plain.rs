@@ -23,8 +23,9 @@ enum Kind {
     Dict,
 }
 
-/// Marks within marks beyond which nothing is plain, so that memory is what values take.
-const MAX_MARKS: usize = 1 << 20;
+/// Marks within marks beyond which nothing is plain: deeper than picklers, which recurse, go of themselves,
+/// and so few that values are what takes memory.
+const MAX_MARKS: usize = 1024;
 
 /// Stack, marks and memo, as the machine has them.
 #[derive(Default)]
@@ -67,12 +68,12 @@ struct Run<'a, 'r> {
 }
 
 impl<'a> Run<'a, '_> {
-    /// Reads to a STOP that ends the input, its frame, and all that was begun.
+    /// Reads to a STOP that ends the input, and with it any frame, and that leaves one value.
     fn read_to_stop(&mut self, end: usize) -> Option<()> {
         loop {
             match self.reader.opcode().ok()? {
-                Opcode::ShortBinUnicode => self.text(Opcode::ShortBinUnicode)?,
-                Opcode::BinUnicode => self.text(Opcode::BinUnicode)?,
+                Opcode::ShortBinUnicode => self.made(Opcode::ShortBinUnicode, Kind::Atom)?,
+                Opcode::BinUnicode => self.made(Opcode::BinUnicode, Kind::Atom)?,
                 Opcode::BinInt1 => self.atom(Opcode::BinInt1)?,
                 Opcode::BinInt2 => self.atom(Opcode::BinInt2)?,
                 Opcode::BinInt => self.atom(Opcode::BinInt)?,
@@ -92,16 +93,14 @@ impl<'a> Run<'a, '_> {
                     self.push(Kind::Atom);
                 }
 
-                Opcode::EmptyList => self.empty(Opcode::EmptyList, Kind::List)?,
-                Opcode::EmptyDict => self.empty(Opcode::EmptyDict, Kind::Dict)?,
-                Opcode::EmptyTuple => self.empty(Opcode::EmptyTuple, Kind::Tuple)?,
+                Opcode::EmptyList => self.made(Opcode::EmptyList, Kind::List)?,
+                Opcode::EmptyDict => self.made(Opcode::EmptyDict, Kind::Dict)?,
+                Opcode::EmptyTuple => self.made(Opcode::EmptyTuple, Kind::Tuple)?,
                 Opcode::Tuple1 => self.tuple(Opcode::Tuple1, 1)?,
                 Opcode::Tuple2 => self.tuple(Opcode::Tuple2, 2)?,
                 Opcode::Tuple3 => self.tuple(Opcode::Tuple3, 3)?,
                 Opcode::Tuple => {
-                    self.argument(Opcode::Tuple)?;
-                    let start = self.fence;
-                    self.end_mark()?;
+                    let start = self.end_mark(Opcode::Tuple)?;
                     self.room.stack.truncate(start);
                     self.push(Kind::Tuple);
                 }
@@ -119,9 +118,7 @@ impl<'a> Run<'a, '_> {
                     self.fill(self.room.stack.len().checked_sub(1)?, Kind::List)?;
                 }
                 Opcode::Appends => {
-                    self.argument(Opcode::Appends)?;
-                    let start = self.fence;
-                    self.end_mark()?;
+                    let start = self.end_mark(Opcode::Appends)?;
                     self.fill(start, Kind::List)?;
                 }
                 Opcode::SetItem => {
@@ -129,9 +126,7 @@ impl<'a> Run<'a, '_> {
                     self.set_items(self.room.stack.len().checked_sub(2)?)?;
                 }
                 Opcode::SetItems => {
-                    self.argument(Opcode::SetItems)?;
-                    let start = self.fence;
-                    self.end_mark()?;
+                    let start = self.end_mark(Opcode::SetItems)?;
                     self.set_items(start)?;
                 }
 
@@ -151,10 +146,9 @@ impl<'a> Run<'a, '_> {
                 Opcode::LongBinGet => self.get(Opcode::LongBinGet)?,
 
                 Opcode::Frame => {
-                    let begun = self.reader.offset();
                     let Argument::UInt(length) = self.argument(Opcode::Frame)? else { return None };
                     // One frame after the other, each within the input.
-                    if self.frame_end != NO_FRAME && begun < self.frame_end {
+                    if self.frame_end != NO_FRAME {
                         return None;
                     }
                     let left = end - self.reader.offset();
@@ -163,9 +157,8 @@ impl<'a> Run<'a, '_> {
                 }
                 Opcode::Stop => {
                     self.argument(Opcode::Stop)?;
-                    let ended = self.frame_end == NO_FRAME || self.frame_end == end;
                     let one = self.room.stack.len() == 1 && self.room.marks.is_empty();
-                    return (ended && one && self.reader.offset() == end).then_some(());
+                    return (one && self.reader.offset() == end).then_some(());
                 }
                 _ => return None,
             }
@@ -190,13 +183,14 @@ impl<'a> Run<'a, '_> {
     #[inline(always)]
     fn push(&mut self, kind: Kind) {
         self.room.stack.push(kind);
-        let memoized = self.reader.next_byte() == Some(Opcode::Memoize as u8);
-        if memoized && self.reader.offset() < self.frame_end {
+        // No frame can end within it, and that one ended before it is seen behind it.
+        if self.reader.next_byte() == Some(Opcode::Memoize as u8) {
             self.reader.pass();
             self.room.memo.push(kind);
         }
     }
 
+    /// What picklers do not store.
     #[inline(always)]
     fn atom(&mut self, opcode: Opcode) -> Option<()> {
         self.argument(opcode)?;
@@ -204,15 +198,9 @@ impl<'a> Run<'a, '_> {
         Some(())
     }
 
+    /// What picklers mostly store, by itself.
     #[inline(always)]
-    fn text(&mut self, opcode: Opcode) -> Option<()> {
-        self.argument(opcode)?;
-        self.push(Kind::Atom);
-        Some(())
-    }
-
-    #[inline(always)]
-    fn empty(&mut self, opcode: Opcode, kind: Kind) -> Option<()> {
+    fn made(&mut self, opcode: Opcode, kind: Kind) -> Option<()> {
         self.argument(opcode)?;
         self.push(kind);
         Some(())
@@ -227,11 +215,13 @@ impl<'a> Run<'a, '_> {
         Some(())
     }
 
+    /// Takes the last mark; where the values above it begin.
     #[inline(always)]
-    fn end_mark(&mut self) -> Option<()> {
-        self.room.marks.pop()?;
+    fn end_mark(&mut self, opcode: Opcode) -> Option<usize> {
+        self.argument(opcode)?;
+        let start = self.room.marks.pop()?;
         self.fence = self.room.marks.last().copied().unwrap_or(0);
-        Some(())
+        Some(start)
     }
 
     /// Puts all from a place on into what is below that, which is of this kind.

@@ -103,11 +103,18 @@ fn what_picklers_write_of_data_is_plain() {
         (b"\x80\x04\x95\x03\0\0\0\0\0\0\0N.", false),
         (b"\x80\x04\x95\x01\0\0\0\0\0\0\0K\x01.", false),
         (b"\x80\x04\x95\x03\0\0\0\0\0\0\0K\x01.\0", false),
+        // Within one another; MEMOIZE behind the end of one.
+        (b"\x80\x04\x95\x0b\0\0\0\0\0\0\0\x95\0\0\0\0\0\0\0\0N.", false),
+        (b"\x80\x04\x95\x01\0\0\0\0\0\0\0]\x94\x95\x01\0\0\0\0\0\0\0.", true),
         // A mark is no object, and nothing below one is taken.
         (b"\x80\x04N(N\x86t.", false),
         (b"\x80\x04](\x94t.", false),
         (b"\x80\x04](Nat.", false),
+        (b"\x80\x04](Nae.", false),
         (b"\x80\x04](Ne.", true),
+        // Stored elsewhere than picklers would.
+        (b"\x80\x04Nq\x05h\0\x86.", false),
+        (b"\x80\x04Nq\0h\0\x86.", true),
         // What stands behind STOP, or on the stack.
         (b"\x80\x04N.N.", false),
         (b"\x80\x04NN.", false),
@@ -115,6 +122,14 @@ fn what_picklers_write_of_data_is_plain() {
     ] {
         assert_eq!(agrees(pickle), plain, "{pickle:?}");
     }
+}
+
+#[test]
+fn marks_are_bounded() {
+    let nested =
+        |marks: usize| [&b"\x80\x04"[..], &b"(".repeat(marks), &b"t".repeat(marks), b"."].concat();
+    assert!(agrees(&nested(1024)));
+    assert!(!agrees(&nested(1025)));
 }
 
 #[test]
