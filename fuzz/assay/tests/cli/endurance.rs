@@ -220,10 +220,12 @@ fn another_campaign_starts_from_what_one_found() {
         let args = [&args[..], &["--out", out, "--analyzer", &analyzer], more].concat();
         place.run(&args)
     };
-    run("first", &["--execs", "4000"]);
-    let first = Saved::read(&place.path().join("first")).unwrap();
-    assert!(!first.findings.is_empty());
-    let ran = run("second", &["--execs", "1500", "--corpus", "first"]);
-    let second = Saved::read(&place.path().join("second")).unwrap();
-    assert!(!second.findings.is_empty(), "{}", ran.shown());
+    let found = |out: &str| Saved::read(&place.path().join(out)).unwrap().findings.len();
+    run("first", &["--execs", "1000"]);
+    assert_ne!(found("first"), 0);
+    // So few pickles show the hole only if they come from what showed it before.
+    run("alone", &["--execs", "200"]);
+    assert_eq!(found("alone"), 0);
+    let ran = run("second", &["--execs", "200", "--corpus", "first"]);
+    assert_ne!(found("second"), 0, "{}", ran.shown());
 }
